@@ -1,0 +1,117 @@
+# `make` sets wasmlet up in .venv. Every other target does so too, then its own work; what is up to date is left alone.
+#
+#   PYTHON=python3.13 make     another Python (3.11 or newer) for .venv
+#   make test ARGS="-k image"  arguments for pytest
+
+PYTHON ?= python3
+VENV := .venv
+TOOLS := .tools/bin
+STUBS := cri_server/cri_v1/api_pb2.py
+PACKAGES := cri_server sandbox image_store tests
+
+KUBERNETES := v1.36.3
+CRI_TOOLS := v1.36.0
+CONTAINERD := v2.4.2
+CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kubectl
+
+.DELETE_ON_ERROR:
+.PHONY: setup help test lint format lock tools bench-tools clean
+
+setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
+	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- Python -----------------------------------------------------------------------------------------------------
+
+$(VENV)/.created:
+	@echo "Creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: name a newer one, as in 'PYTHON=python3.13 make'" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "$(PYTHON) cannot make virtual environments: install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.locked: requirements.txt requirements-dev.txt | $(VENV)/.created
+	@echo "Installing the pinned dependencies into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.ready: pyproject.toml hatch_build.py $(VENV)/.locked
+	@echo "Installing wasmlet into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(STUBS): proto/api.proto | $(VENV)/.ready
+	@echo "Generating the CRI messages from $<"
+	@$(VENV)/bin/python hatch_build.py
+
+lock: setup ## pin the dependencies of pyproject.toml anew
+	@echo "Pinning the dependencies"
+	@for lock in requirements.txt:runtime requirements-dev.txt:dev; do \
+		$(VENV)/bin/python -m piptools compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+			--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options; \
+	done
+
+# ---- Checks -----------------------------------------------------------------------------------------------------
+
+test: setup ## the tests; those whose tool is missing are skipped, with the reason
+	@echo "Running the tests"
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: setup ## ruff and mypy --strict
+	@echo "Checking style"
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@echo "Checking types"
+	@$(VENV)/bin/mypy --strict $(PACKAGES)
+
+format: setup ## let ruff put the code into its format
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+# ---- Real clients, built from their Go modules into .tools/bin ----------------------------------------------------
+
+# $(call go_build,module folder,binary's name,package,flags)
+define go_build
+	@echo "Building $(2)"
+	@mkdir -p $(TOOLS)
+	@go build -C tests/tools/$(1) -trimpath $(4) -o $(abspath $(TOOLS))/$(2) $(3)
+endef
+
+KUBERNETES_FLAGS := -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
+	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
+
+tools: $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
+	@echo "The real clients are in $(TOOLS)"
+
+$(TOOLS)/crictl: tests/tools/cri/go.mod tests/tools/cri/go.sum
+	$(call go_build,cri,crictl,sigs.k8s.io/cri-tools/cmd/crictl,\
+		-ldflags "-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$(CRI_TOOLS)")
+
+$(TOOLS)/critest: tests/tools/cri/go.mod tests/tools/cri/go.sum
+	@echo "Building critest"
+	@mkdir -p $(TOOLS)
+	@go test -C tests/tools/cri -c -trimpath -o $(abspath $@) \
+		-ldflags "-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$(CRI_TOOLS)" sigs.k8s.io/cri-tools/cmd/critest
+
+$(TOOLS)/kubelet $(addprefix $(TOOLS)/,$(CONTROL_PLANE)): tests/tools/kubernetes/go.mod tests/tools/kubernetes/go.sum
+	$(call go_build,kubernetes,$(@F),k8s.io/kubernetes/cmd/$(@F),$(KUBERNETES_FLAGS))
+
+$(TOOLS)/etcd: tests/tools/etcd/go.mod tests/tools/etcd/go.sum
+	$(call go_build,etcd,etcd,go.etcd.io/etcd/server/v3,-ldflags "-s -w")
+
+bench-tools: $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr runc) ## containerd and runc, to measure beside
+	@echo "containerd and runc are in $(TOOLS)"
+
+$(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr): tests/tools/containerd/go.mod tests/tools/containerd/go.sum
+	$(call go_build,containerd,$(@F),github.com/containerd/containerd/v2/cmd/$(@F),\
+		-ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$(CONTAINERD)")
+
+# Needs the headers of libseccomp (Debian: libseccomp-dev).
+$(TOOLS)/runc: tests/tools/runc/go.mod tests/tools/runc/go.sum
+	$(call go_build,runc,runc,github.com/opencontainers/runc,-tags seccomp -ldflags "-s -w")
+
+clean: ## remove what the targets made, but for .tools
+	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis
