@@ -1,0 +1,142 @@
+"""A container's CRI log in the pod process: what the guest wrote, encoded and appended to the file.
+
+Nothing is lost and memory stays bounded: while the file takes no more (the disk is full) the guest's output is left in its
+pipes, which blocks the guest when they are full, and writing is tried again every half second.
+"""
+
+import os
+import time
+
+from sandbox.cri_log import LogEncoder
+from sandbox.errors import SandboxError
+from sandbox.event_loop import EventLoop
+from sandbox.records import storage_error
+
+READ_BYTES = 65536
+_RETRY_SECONDS = 0.5
+
+
+class ContainerLog:
+    """The file, what it has not taken yet, and the streams that feed it."""
+
+    def __init__(self, loop: EventLoop, path: str) -> None:
+        """``path``: absolute; empty when the output is to be discarded."""
+        self._loop = loop
+        self._path = path
+        self._backlog = b""
+        self._paused: list[LogStream] = []
+        self._retrying = False
+        self._closing = False
+        self._file = -1
+
+    def open(self) -> None:
+        """Make the file (kubelet looks for it as soon as StartContainer returned). Raises SandboxError."""
+        if self._path:
+            self._file = open_log(self._path)
+
+    def append(self, data: bytes) -> None:
+        """Write whole records, or keep them until the file takes them."""
+        if self._file < 0 or not data:
+            return
+        self._backlog = self._backlog + data if self._backlog else data
+        self._write_backlog()
+
+    def pause_until_written(self, stream: "LogStream") -> bool:
+        """True when the stream has to wait; it is resumed later."""
+        if self._backlog:
+            self._paused.append(stream)
+        return bool(self._backlog)
+
+    def reopen(self) -> None:
+        """Go on in a new file at the same path (CRI: ReopenContainerLog; after an error there is no new file)."""
+        if self._file < 0:
+            return
+        self._write_backlog()
+        if self._backlog:
+            raise SandboxError(f"log {self._path} cannot be reopened: the old file takes no more; free space on its disk")
+        fresh = open_log(self._path)
+        os.close(self._file)
+        self._file = fresh
+
+    def close(self) -> None:
+        """No more will come. A disk that is full gets the rest when it takes it again, as long as the pod lives."""
+        self._closing = True
+        self._close_when_written()
+
+    def _close_when_written(self) -> None:
+        if self._closing and not self._backlog and self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _write_backlog(self) -> None:
+        try:
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._file, self._backlog) :]
+        except OSError:
+            if not self._retrying:
+                self._retrying = True
+                self._loop.call_later(_RETRY_SECONDS, self._retry)
+
+    def _retry(self) -> None:
+        self._retrying = False
+        self._write_backlog()
+        self._close_when_written()
+        if not self._backlog:
+            paused, self._paused = self._paused, []
+            for stream in paused:
+                stream.resume()
+
+
+class LogStream:
+    """One of the guest's two outputs: from its pipe, or its terminal, into the log."""
+
+    def __init__(self, loop: EventLoop, log: ContainerLog, source: int, name: bytes) -> None:
+        self._loop = loop
+        self._log = log
+        self._source = source
+        self._encoder = LogEncoder(name)
+        loop.watch(source, self._process_readable)
+
+    def _process_readable(self) -> None:
+        data = self._read()
+        if not data:
+            self.close()
+            return
+        self._log.append(self._encoder.feed(data, time.time_ns()))
+        if self._log.pause_until_written(self):
+            self._loop.unwatch(self._source)
+
+    def resume(self) -> None:
+        if self._source >= 0:
+            self._loop.watch(self._source, self._process_readable)
+
+    def drain(self) -> None:
+        """Take what is left after the guest's end: at most what its pipe holds."""
+        while self._source >= 0:
+            data = self._read()
+            if not data:
+                self.close()
+            else:
+                self._log.append(self._encoder.feed(data, time.time_ns()))
+
+    def close(self) -> None:
+        if self._source >= 0:
+            self._log.append(self._encoder.finish(time.time_ns()))
+            self._loop.unwatch(self._source)
+            os.close(self._source)
+            self._source = -1
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._source, READ_BYTES)
+        except OSError:  # the end of a terminal whose last writer is gone is an EIO
+            return b""
+
+
+def open_log(path: str) -> int:
+    """A descriptor that appends. CRI: the folder 0755 and the file 0640 are made. Raises SandboxError."""
+    try:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise storage_error(path, error) from error

@@ -1,0 +1,92 @@
+"""The root of a container: its writable layer over the image's files, its mounts, and nothing else of the host.
+
+Runs in the guest process, in a mount namespace that ends with it, so nothing has to be unmounted. The order matters:
+sources are opened while the host's root is still ``/`` (a symlink of the host leads where the host says), targets are made
+and mounted after the root was changed (a symlink of the image cannot lead out of the container).
+"""
+
+import os
+import stat
+
+from sandbox import syscalls
+from sandbox.errors import StartFailure
+from sandbox.specs import GuestSpec, MountSpec
+
+_HARMLESS = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
+
+
+def enter(spec: GuestSpec) -> None:
+    """Make the root of the container the calling process's only file system. Raises StartFailure."""
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    mounts = sorted(spec.mounts, key=lambda mount: mount.target.count("/"))
+    trees = [(_open_source(mount), mount) for mount in mounts]
+    _change_root(spec)
+    for tree, mount in trees:
+        _attach(tree, mount)
+    _make_directory(spec.working_dir)
+    if spec.readonly_root:
+        _forbid_writing()
+
+
+def _open_source(mount: MountSpec) -> int:
+    try:
+        return syscalls.open_tree(mount.source)
+    except OSError as error:
+        raise StartFailure(f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}; make the source") from error
+
+
+def _change_root(spec: GuestSpec) -> None:
+    os.chdir(spec.layer)
+    if spec.lower:
+        options = f"lowerdir={_escaped(spec.lower)},upperdir=upper,workdir=work"
+        syscalls.mount("overlay", "root", "overlay", syscalls.MS_NOSUID | syscalls.MS_NODEV, options)
+    else:
+        syscalls.mount("upper", "root", "", syscalls.MS_BIND)
+    os.chdir("root")
+    syscalls.pivot_root(".", ".")
+    syscalls.unmount(".", syscalls.MNT_DETACH)
+    os.chdir("/")
+
+
+def _escaped(path: str) -> str:
+    for character in "\\:,":
+        path = path.replace(character, "\\" + character)
+    return path
+
+
+def _attach(tree: int, mount: MountSpec) -> None:
+    try:
+        target = _make_target(mount.target, stat.S_ISDIR(os.fstat(tree).st_mode))
+        propagation = syscalls.MS_SLAVE if mount.propagate else syscalls.MS_PRIVATE
+        syscalls.set_mount_attributes(tree, _HARMLESS, propagation, syscalls.AT_RECURSIVE)
+        if mount.readonly:
+            syscalls.set_mount_attributes(tree, syscalls.MOUNT_ATTR_RDONLY, 0)
+        syscalls.move_mount(tree, target)
+    except OSError as error:
+        raise StartFailure(f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}") from error
+    os.close(tree)
+
+
+def _make_target(path: str, is_directory: bool) -> str:
+    """A directory or an empty file at ``path`` of the container, all symlinks resolved."""
+    path = os.path.realpath(path)
+    if is_directory:
+        os.makedirs(path, 0o755, exist_ok=True)
+    elif not os.path.lexists(path):
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    return path
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+    except OSError as error:
+        raise StartFailure(f"working directory {path!r} cannot be made: {error.strerror}; choose another") from error
+
+
+def _forbid_writing() -> None:
+    root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    syscalls.set_mount_attributes(root, syscalls.MOUNT_ATTR_RDONLY, 0)
+    os.close(root)

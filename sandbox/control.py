@@ -1,0 +1,58 @@
+"""The messages between the server and the processes below it: one JSON object a packet, descriptors travel with it.
+
+A request is ``{"version": 1, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND, "message":
+TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``. Packets stay far below the
+size that a kernel lets through (some 200 KiB): anything large is a file and the message names its path.
+"""
+
+import array
+import json
+import os
+import socket
+from typing import Any
+
+VERSION = 1
+PACKET_BYTES = 65536
+_MOST_DESCRIPTORS = 4
+
+Message = dict[str, Any]
+
+
+def encode(message: Message) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode("ascii")
+
+
+def decode(packet: bytes) -> Message:
+    message: Message = json.loads(packet)
+    return message
+
+
+def send(connection: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    connection.sendmsg([encode(message)], rights)
+
+
+def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
+    """The next message with its descriptors; None when the peer is gone."""
+    room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
+    try:
+        packet, ancillary, _, _ = connection.recvmsg(PACKET_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return None, []
+    descriptors = _descriptors(ancillary)
+    if not packet:
+        return None, descriptors
+    return decode(packet), descriptors
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    received = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            received.frombytes(data[: len(data) - len(data) % received.itemsize])
+    return list(received)
+
+
+def socket_address(folder: int, name: str) -> str:
+    """An address for the socket ``name`` in the open directory ``folder``: paths may be longer than the kernel's 108 bytes."""
+    return os.path.join(f"/proc/self/fd/{folder}", name)

@@ -1,0 +1,33 @@
+"""What can go wrong below the server.
+
+SandboxError
+├── InvalidSpec         the pod or container asks for a contradiction
+├── NotSupported        the pod or container asks for what this node cannot give
+├── StartFailure        a guest could not be started: the container is EXITED with 128 ``StartError``
+├── PodProcessGone      the pod process has ended: the sandbox is NOTREADY
+└── DiskFull            no space is left for a record
+"""
+
+
+class SandboxError(Exception):
+    """One sentence that names the object, the cause and the remedy."""
+
+
+class InvalidSpec(SandboxError):
+    pass
+
+
+class NotSupported(SandboxError):
+    pass
+
+
+class StartFailure(SandboxError):
+    pass
+
+
+class PodProcessGone(SandboxError):
+    pass
+
+
+class DiskFull(SandboxError):
+    pass

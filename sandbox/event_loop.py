@@ -1,0 +1,51 @@
+"""The event loop of a pod process: descriptors, what to do when they are readable, and a clock for what must be tried again."""
+
+import select
+import time
+from collections.abc import Callable
+
+Callback = Callable[[], None]
+
+
+class EventLoop:
+    """Level-triggered. Whoever watches a descriptor closes it, after ``unwatch``."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callback] = {}
+        self._timers: list[tuple[float, Callback]] = []
+
+    def watch(self, descriptor: int, callback: Callback) -> None:
+        self._callbacks[descriptor] = callback
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def call_later(self, seconds: float, callback: Callback) -> None:
+        self._timers.append((time.monotonic() + seconds, callback))
+
+    def run_forever(self) -> None:
+        while True:
+            self.run_once()
+
+    def run_once(self) -> None:
+        for descriptor, _ in self._epoll.poll(self._patience()):
+            callback = self._callbacks.get(descriptor)
+            if callback is not None:  # an earlier callback of this round may have unwatched it
+                callback()
+        if self._timers:
+            self._run_due_timers()
+
+    def _patience(self) -> float:
+        if not self._timers:
+            return -1
+        return max(0.0, min(due for due, _ in self._timers) - time.monotonic())
+
+    def _run_due_timers(self) -> None:
+        now = time.monotonic()
+        due = [callback for when, callback in self._timers if when <= now]
+        self._timers = [(when, callback) for when, callback in self._timers if when > now]
+        for callback in due:
+            callback()

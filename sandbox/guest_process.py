@@ -1,0 +1,102 @@
+"""The guest process: one container's one instance, from the fork to ``os._exit``.
+
+What it tells the pod process goes through the report pipe, descriptor 3:
+
+    S<pid>      all is in place, the guest's first instruction is next (pid in the host's numbering)
+    F<text>     it could not be started
+    M<text>     why the guest ended, when it trapped
+"""
+
+import os
+
+from sandbox import container_root, syscalls
+from sandbox.cgroup import tree as cgroup
+from sandbox.errors import SandboxError
+from sandbox.specs import GuestSpec
+from sandbox.wasm import guest
+from sandbox.wasm.engine import Loaded
+
+REPORT = 3
+START_ERROR = 128
+
+
+def main(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str, stdio: tuple[int, int, int], report: int) -> None:
+    """Never returns."""
+    try:
+        _take_descriptors(stdio, report)
+        instance, pid = _prepare(spec, loaded, layout, group)
+    except (SandboxError, OSError) as error:
+        _fail(str(error))
+    except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
+        _fail(f"{type(error).__name__}: {error}")
+    os.write(REPORT, b"S%d" % pid)
+    outcome = guest.run(instance)
+    if outcome.message:
+        os.write(REPORT, b"M" + os.fsencode(outcome.message)[:4000])
+    os._exit(outcome.exit_code)
+
+
+def _fail(text: str) -> None:
+    os.write(REPORT, b"F" + os.fsencode(text)[:4000])
+    os._exit(START_ERROR)
+
+
+def _take_descriptors(stdio: tuple[int, int, int], report: int) -> None:
+    """The four descriptors to their numbers. They come from the pod process and are all above 3."""
+    for number, descriptor in enumerate((*stdio, report)):
+        os.dup2(descriptor, number, inheritable=False)
+
+
+def _prepare(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str) -> tuple[guest.Instance, int]:
+    os.setsid()
+    syscalls.set_process_name(b"wasmlet-guest")
+    pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the pod's
+    cgroup.enter_guest_group(layout, group)
+    _set_oom_score(spec.oom_score_adj)
+    inherited = _inherited_descriptors()
+    container_root.enter(spec)
+    _drop_rights(spec)
+    instance = guest.instantiate(loaded, _setup(spec))
+    for descriptor in inherited:  # among them the images of linear memories, which instantiation maps
+        os.close(descriptor)
+    return instance, pid
+
+
+def _inherited_descriptors() -> list[int]:
+    listed = [int(name) for name in os.listdir("/proc/self/fd")]
+    return [descriptor for descriptor in listed if descriptor > REPORT and _is_open(descriptor)]
+
+
+def _is_open(descriptor: int) -> bool:
+    """False for the one that listing the directory had opened."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _set_oom_score(score: int) -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(score))
+    except PermissionError:
+        pass  # lowering it takes CAP_SYS_RESOURCE, which a nested node lacks: there the parent's score stays
+
+
+def _drop_rights(spec: GuestSpec) -> None:
+    os.setgroups(spec.groups)
+    os.setresgid(spec.gid, spec.gid, spec.gid)
+    os.setresuid(spec.uid, spec.uid, spec.uid)
+    syscalls.drop_capabilities()
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _setup(spec: GuestSpec) -> guest.WasiSetup:
+    variables = [os.fsencode(item).partition(b"=") for item in spec.env]
+    return guest.WasiSetup(
+        argv=[os.fsencode(word) for word in spec.argv],
+        env=[(name, value) for name, _, value in variables],
+        preopens=[("/", "/", True)],  # what is read-only is so by its mount
+        memory_limit=spec.memory_limit,
+    )

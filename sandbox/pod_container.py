@@ -1,0 +1,154 @@
+"""A container in its pod process: from StartContainer to the exit on disk.
+
+    start() ── fork ──▶ starting ──"S" on the report pipe──▶ running ──pidfd──▶ ended
+                            └────"F" or an early death────▶ ended, 128 StartError
+
+The pod process writes ``started`` before anyone is told that the container runs, and ``ended`` (after the last byte of output)
+before anyone is told that it does not.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from sandbox import guest_process, run_record, syscalls
+from sandbox.cgroup import tree as cgroup
+from sandbox.container_log import ContainerLog, LogStream
+from sandbox.errors import SandboxError
+from sandbox.event_loop import EventLoop
+from sandbox.specs import GuestSpec, Run
+from sandbox.wasm.engine import Loaded
+
+_KILLED_BY_SIGNAL = 128
+_REPORT_BYTES = 8192
+
+
+class PodContainer:
+    """Calls ``on_started`` at most once and ``on_ended`` exactly once, in this order."""
+
+    def __init__(
+        self,
+        loop: EventLoop,
+        layout: cgroup.Layout,
+        spec: GuestSpec,
+        on_started: Callable[["PodContainer"], None],
+        on_ended: Callable[["PodContainer"], None],
+    ) -> None:
+        self._loop = loop
+        self._layout = layout
+        self._on_started = on_started
+        self._on_ended = on_ended
+        self.spec = spec
+        self.run = Run()
+        self.log = ContainerLog(loop, spec.log_path)
+        self._streams: list[LogStream] = []
+        self._group = ""
+        self._pidfd = -1
+        self._report = -1
+        self._stdin = -1
+
+    def start(self, loaded: Loaded) -> None:
+        """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
+        self.log.open()
+        self._group = cgroup.create_guest_group(
+            self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
+        )
+        ours, theirs = self._open_terminal() if self.spec.tty else self._open_pipes()
+        self._report, report = os.pipe()
+        pid = int(syscalls.fork())
+        if pid == 0:
+            guest_process.main(self.spec, loaded, self._layout, self._group, theirs, report)
+        for descriptor in {*theirs, report}:
+            os.close(descriptor)
+        if pid < 0:
+            raise SandboxError(f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits")
+        self._watch(pid, ours)
+
+    def signal(self, number: int) -> None:
+        if self._pidfd >= 0:
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def fail(self, text: str) -> None:
+        """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
+        now = time.time_ns()
+        self.run = Run(0, now, now, guest_process.START_ERROR, "StartError", text)
+        self._finish()
+
+    def _open_pipes(self) -> tuple[list[tuple[int, bytes]], tuple[int, int, int]]:
+        """Our ends with the streams they carry, and the guest's 0, 1 and 2."""
+        out, guest_out = os.pipe()
+        err, guest_err = os.pipe()
+        if self.spec.stdin:
+            guest_in, self._stdin = os.pipe()
+        else:
+            guest_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        return [(out, b"stdout"), (err, b"stderr")], (guest_in, guest_out, guest_err)
+
+    def _open_terminal(self) -> tuple[list[tuple[int, bytes]], tuple[int, int, int]]:
+        ours, theirs = os.openpty()
+        return [(ours, b"stdout")], (theirs, theirs, theirs)
+
+    def _watch(self, pid: int, outputs: list[tuple[int, bytes]]) -> None:
+        self._pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        self._streams = [LogStream(self._loop, self.log, source, name) for source, name in outputs]
+        self._loop.watch(self._report, self._process_report)
+        self._loop.watch(self._pidfd, self._process_exit)
+
+    def _process_report(self) -> None:
+        report = os.read(self._report, _REPORT_BYTES)
+        self._loop.unwatch(self._report)
+        if report.startswith(b"S"):
+            pid, _, message = report[1:].partition(b"M")
+            self._report_started(int(pid), os.fsdecode(message))
+        elif report:
+            self.run = Run(exit_code=guest_process.START_ERROR, reason="StartError", message=os.fsdecode(report[1:]))
+
+    def _report_started(self, pid: int, message: str) -> None:
+        self.run = Run(pid=pid, started_at=time.time_ns(), message=message)
+        run_record.write_started(self.spec.run_path, self.run)
+        self._on_started(self)
+
+    def _process_exit(self) -> None:
+        if not self.run.started_at and not self.run.reason:
+            self._process_report()  # it may have started and ended in one breath
+        _, status = os.waitpid(self._pid, 0)
+        self._loop.unwatch(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        for stream in self._streams:
+            stream.drain()
+        self.run = self._ended_run(os.waitstatus_to_exitcode(status))
+        self._finish()
+
+    def _ended_run(self, code: int) -> Run:
+        finished = time.time_ns()
+        if not self.run.started_at:
+            message = self.run.message or f"guest process ended with status {code} before its first instruction"
+            return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
+        exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
+        message = self.run.message or self._last_report()
+        return self.run._replace(
+            finished_at=finished, exit_code=exit_code, reason=self._reason(exit_code), message=message
+        )
+
+    def _reason(self, exit_code: int) -> str:
+        if exit_code == _KILLED_BY_SIGNAL + signal.SIGKILL and cgroup.oom_kills(self._layout, self._group):
+            return "OOMKilled"
+        return "Error" if exit_code else "Completed"
+
+    def _last_report(self) -> str:
+        return os.fsdecode(os.read(self._report, _REPORT_BYTES)[1:])
+
+    def _finish(self) -> None:
+        self.log.close()
+        for descriptor in (self._report, self._stdin):
+            if descriptor >= 0:
+                self._loop.unwatch(descriptor)
+                os.close(descriptor)
+        self._report = self._stdin = -1
+        if self._group:
+            cgroup.remove(self._layout, self._group)
+        run_record.write_ended(self.spec.run_path, self.run)
+        self._on_ended(self)

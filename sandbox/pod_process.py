@@ -1,0 +1,231 @@
+"""The pod process: the anchor of one pod sandbox.
+
+It is process 1 of the pod's PID namespace, so that its death is the death of every guest, by the kernel's hand. It holds the
+pod's other namespaces, forks the guests, reaps them, and writes their logs and exits. It answers whoever connects to its
+socket; when the server is gone it goes on. A single thread, an epoll loop.
+
+    request         fields                      answer
+    hello           -                           version
+    enter_cgroup    -                           -               (after systemd made the pod's scope)
+    start           container, spec (path)      run             (when the guest runs)
+    signal          container, number           -
+    reopen_log      container                   -
+    shutdown        -                           none: the end of the connection is the answer
+
+    event           fields
+    started         container, run
+    ended           container, run
+"""
+
+import os
+import socket
+import traceback
+from typing import Any, NoReturn
+
+from sandbox import control, records, run_record, syscalls
+from sandbox.cgroup import tree as cgroup
+from sandbox.errors import InvalidSpec, SandboxError, StartFailure
+from sandbox.event_loop import EventLoop
+from sandbox.guest_process import REPORT
+from sandbox.pod_container import PodContainer
+from sandbox.specs import GuestSpec, PodSpec
+from sandbox.wasm.engine import Engine, Loaded
+
+_OOM_SCORE = -998
+"""The pod's anchor is among the last to be killed for memory, as a pause container is."""
+
+
+def main(spec: PodSpec, engine: Engine, programs: dict[str, Loaded], listener: socket.socket, folder: int) -> NoReturn:
+    """The forked child's whole life. ``folder``: open directory of the pod's volatile state."""
+    try:
+        _detach(folder)
+        failure = _enter_namespaces(spec)
+        PodProcess(spec, engine, programs, listener, failure).serve()
+    finally:
+        traceback.print_exc()  # into the pod's complaints: serve() returns no other way
+        os._exit(1)
+
+
+def _detach(folder: int) -> None:
+    """Leave the server's session and its files; occupy the numbers that a guest's descriptors will take."""
+    os.setsid()
+    syscalls.set_process_name(b"wasmlet-pod")
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    complaints = os.open("complaints", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.dup2(complaints, 2)
+    if null != REPORT:
+        os.dup2(null, REPORT, inheritable=False)
+
+
+def _enter_namespaces(spec: PodSpec) -> str:
+    """Why the pod cannot be, or nothing. The server hears of it with the answer to its hello."""
+    try:
+        flags = 0 if spec.host_network else syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS
+        syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
+        if spec.hostname and not spec.host_network:
+            syscalls.sethostname(spec.hostname)
+        for name, value in spec.sysctls.items():
+            _set_sysctl(name, value)
+        syscalls.bound_capabilities()
+        _set_oom_score()
+    except (OSError, SandboxError) as error:
+        return f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}"
+    return ""
+
+
+def _set_sysctl(name: str, value: str) -> None:
+    try:
+        with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
+            file.write(value)
+    except OSError as error:
+        raise InvalidSpec(f"sysctl {name}={value!r} was refused by the kernel: {error.strerror}") from error
+
+
+def _set_oom_score() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(_OOM_SCORE))
+    except PermissionError:
+        pass  # a nested node lacks CAP_SYS_RESOURCE: there the pod process keeps the server's score
+
+
+class PodProcess:
+    """Connections, containers, and the requests that bring them together."""
+
+    def __init__(
+        self, spec: PodSpec, engine: Engine, programs: dict[str, Loaded], listener: socket.socket, failure: str
+    ) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._programs = programs
+        self._listener = listener
+        self._failure = failure
+        self._loop = EventLoop()
+        self._layout = cgroup.detect()
+        self._connections: dict[int, socket.socket] = {}
+        self._containers: dict[str, PodContainer] = {}
+        self._starting: dict[str, tuple[socket.socket, int]] = {}
+
+    def serve(self) -> None:
+        if not self._spec.cgroup_by_systemd:
+            self._join_cgroup()
+        self._listener.listen()  # once more: a client now sees this process as its peer
+        self._loop.watch(self._listener.fileno(), self._process_connection)
+        self._loop.run_forever()
+
+    def _join_cgroup(self) -> None:
+        try:
+            cgroup.create_pod_group(self._layout, self._spec.cgroup)
+            cgroup.enter_pod_group(self._layout, self._spec.cgroup)
+        except (OSError, SandboxError) as error:
+            self._failure = self._failure or f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
+
+    def _process_connection(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setblocking(False)
+        self._connections[connection.fileno()] = connection
+        self._loop.watch(connection.fileno(), lambda: self._process_readable(connection))
+
+    def _process_readable(self, connection: socket.socket) -> None:
+        request, _ = control.receive(connection)
+        if request is None:
+            self._disconnect(connection)
+            return
+        try:
+            answer = self._process_request(connection, request)
+        except (OSError, SandboxError) as error:
+            answer = {"error": type(error).__name__, "message": str(error)}
+        if answer is not None:
+            self._send(connection, {"id": request["id"], **answer})
+
+    def _process_request(self, connection: socket.socket, request: control.Message) -> control.Message | None:
+        match request["op"]:
+            case "hello":
+                return self._process_hello()
+            case "enter_cgroup":
+                cgroup.create_pod_group(self._layout, self._spec.cgroup)
+                cgroup.enter_pod_group(self._layout, self._spec.cgroup)
+                return {}
+            case "start":
+                self._process_start(connection, request)
+                return None  # answered when the guest runs, or failed to
+            case "signal":
+                return self._process_signal(request)
+            case "reopen_log":
+                return self._process_reopen_log(request)
+            case "shutdown":
+                os._exit(0)  # process 1: the kernel ends the guests
+            case unknown:
+                raise InvalidSpec(f"pod process of {self._spec.sandbox_id} knows no request {unknown!r}: it is of an older version")
+
+    def _process_hello(self) -> control.Message:
+        if self._failure:
+            raise SandboxError(self._failure)
+        return {"version": control.VERSION}
+
+    def _process_start(self, connection: socket.socket, request: control.Message) -> None:
+        spec = GuestSpec.from_json(records.read_record(request["spec"], "guest"))
+        if spec.container_id in self._containers or run_record.read(spec.run_path).started_at:
+            raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
+        container = PodContainer(self._loop, self._layout, spec, self._report_started, self._report_ended)
+        self._containers[spec.container_id] = container
+        self._starting[spec.container_id] = (connection, request["id"])
+        try:
+            container.start(self._load(spec))
+        except (OSError, SandboxError) as error:
+            container.fail(str(error))
+
+    def _load(self, spec: GuestSpec) -> Loaded:
+        """The compiled code: inherited, or loaded here once for all guests of this pod."""
+        program = spec.program
+        loaded = self._programs.get(program.compiled)
+        if loaded is None:
+            loaded = self._programs[program.compiled] = self._engine.load(program.kind, program.compiled, program.entry)
+        return loaded
+
+    def _process_signal(self, request: control.Message) -> control.Message:
+        container = self._containers.get(request["container"])
+        if container is not None:
+            container.signal(request["number"])
+        return {}
+
+    def _process_reopen_log(self, request: control.Message) -> control.Message:
+        container = self._containers.get(request["container"])
+        if container is None:
+            raise InvalidSpec(f"container {request['container']} is not running: its log has no writer to reopen it")
+        container.log.reopen()
+        return {}
+
+    def _report_started(self, container: PodContainer) -> None:
+        self._answer_start(container, {"run": container.run._asdict()})
+        self._broadcast("started", container)
+
+    def _report_ended(self, container: PodContainer) -> None:
+        del self._containers[container.spec.container_id]
+        failed = {"error": StartFailure.__name__, "message": container.run.message}
+        self._answer_start(container, failed)  # nobody waits any more for one that had started
+        self._broadcast("ended", container)
+
+    def _answer_start(self, container: PodContainer, answer: control.Message) -> None:
+        waiting = self._starting.pop(container.spec.container_id, None)
+        if waiting is not None:
+            self._send(waiting[0], {"id": waiting[1], **answer})
+
+    def _broadcast(self, event: str, container: PodContainer) -> None:
+        message = {"event": event, "container": container.spec.container_id, "run": container.run._asdict()}
+        for connection in list(self._connections.values()):
+            self._send(connection, message)
+
+    def _send(self, connection: socket.socket, message: dict[str, Any]) -> None:
+        """A peer that does not read is cut off: it finds everything on disk when it comes back."""
+        try:
+            control.send(connection, message)
+        except OSError:
+            self._disconnect(connection)
+
+    def _disconnect(self, connection: socket.socket) -> None:
+        if self._connections.pop(connection.fileno(), None) is not None:
+            self._loop.unwatch(connection.fileno())
+            connection.close()

@@ -1,0 +1,114 @@
+"""The pod processes of one server: the zygote that forks them, and the way back to those that an earlier server left."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from sandbox import control
+from sandbox.cgroup.systemd_scope import start_scope
+from sandbox.errors import PodProcessGone
+from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess
+from sandbox.specs import PodSpec, ProgramSpec
+from sandbox.zygote_link import ZygoteLink
+
+log = structlog.get_logger()
+
+
+class PodProcesses:
+    """``state``: the server's volatile folder; a pod's own is ``state/pods/<sandbox id>``."""
+
+    def __init__(self, state: Path, most_programs: int, warm: Callable[[], list[ProgramSpec]]) -> None:
+        self._pods = state / "pods"
+        self._zygote = ZygoteLink(most_programs, warm)
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """None while there is none; the next pod starts one."""
+        return self._zygote.pid
+
+    async def open(self) -> None:
+        self._pods.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._zygote.open()
+
+    async def close(self) -> None:
+        """End the zygote. Pods live on."""
+        await self._zygote.close()
+
+    async def load(self, program: ProgramSpec) -> None:
+        """Have a program's code ready for the pods to come; failure is logged only."""
+        await self._zygote.load(program)
+
+    def folder(self, sandbox_id: str) -> Path:
+        """The pod's volatile folder."""
+        return self._pods / sandbox_id
+
+    async def run(self, spec: PodSpec) -> PodProcess:
+        """Fork the pod process and return when its namespaces and cgroup stand. Nothing is left when it raises."""
+        self.folder(spec.sandbox_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return await self._run(spec)
+        except BaseException:
+            await asyncio.shield(self.destroy(spec.sandbox_id))
+            raise
+
+    async def adopt(self, sandbox_id: str) -> PodProcess | None:
+        """The living pod process that an earlier server left, or None."""
+        try:
+            return await PodProcess.connect(sandbox_id, self.folder(sandbox_id))
+        except PodProcessGone:
+            return None
+
+    async def destroy(self, sandbox_id: str) -> None:
+        """Kill the pod process, whatever state it is in, and remove the pod's volatile folder. Idempotent."""
+        await self._kill(sandbox_id)
+        await asyncio.to_thread(shutil.rmtree, self.folder(sandbox_id), ignore_errors=True)
+
+    def known(self) -> list[str]:
+        """The sandbox ids that have a volatile folder."""
+        return [folder.name for folder in self._pods.iterdir()] if self._pods.is_dir() else []
+
+    async def _run(self, spec: PodSpec) -> PodProcess:
+        try:
+            pod = await self._fork(spec)
+        except PodProcessGone:
+            log.warning("zygote died while it forked a pod: trying once more", sandbox_id=spec.sandbox_id)
+            await self._kill(spec.sandbox_id)
+            pod = await self._fork(spec)
+        if spec.cgroup_by_systemd:
+            await start_scope(spec.cgroup, pod.pid)
+            await pod.enter_cgroup()
+        return pod
+
+    async def _fork(self, spec: PodSpec) -> PodProcess:
+        folder = self.folder(spec.sandbox_id)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with _listener(descriptor) as listener:
+                await self._zygote.fork(spec, listener.fileno(), descriptor)
+        finally:
+            os.close(descriptor)
+        return await PodProcess.connect(spec.sandbox_id, folder)
+
+    async def _kill(self, sandbox_id: str) -> None:
+        """Also one that was forked but has not answered yet, or only to say that it cannot serve."""
+        try:
+            pod = await PodProcess.find(sandbox_id, self.folder(sandbox_id))
+        except PodProcessGone:
+            return
+        await pod.shutdown()
+
+
+def _listener(folder: int) -> socket.socket:
+    """The pod's socket. The server makes it, so that a pod process can be found from its first instant on."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    address = control.socket_address(folder, CONTROL_SOCKET)
+    if os.path.lexists(address):
+        os.unlink(address)
+    listener.bind(address)
+    listener.listen()
+    return listener

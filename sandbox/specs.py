@@ -1,0 +1,99 @@
+"""What the server tells the processes below it: plain data that travels as JSON.
+
+Every class is a NamedTuple of JSON values, so that a spec costs a forked process nothing but the fields it reads.
+Strings that may hold any bytes (arguments, environment, paths) use the file system encoding with surrogate escapes.
+"""
+
+from typing import Any, NamedTuple
+
+
+class PodSpec(NamedTuple):
+    """One pod sandbox, as its pod process needs to know it."""
+
+    sandbox_id: str
+    hostname: str
+    """Set in a UTS namespace of the pod's own; empty: the host's."""
+    host_network: bool
+    host_ipc: bool
+    cgroup: str
+    """The pod's group (see ``sandbox.cgroup.tree.pod_group``)."""
+    cgroup_by_systemd: bool
+    """The group is a scope that the server asks systemd for; else the pod process makes it."""
+    sysctls: dict[str, str]
+
+
+class MountSpec(NamedTuple):
+    """A directory or a single file of the host, bound into the container's root."""
+
+    source: str
+    target: str
+    readonly: bool
+    propagate: bool
+    """Later mounts of the host below the source appear in the container (CRI: HOST_TO_CONTAINER)."""
+
+
+class ProgramSpec(NamedTuple):
+    kind: str
+    """``module`` or ``component``."""
+    compiled: str
+    """Path of the compiled code."""
+    entry: str
+
+
+class GuestSpec(NamedTuple):
+    """One container, as its guest process needs to know it."""
+
+    container_id: str
+    argv: list[str]
+    env: list[str]
+    """``NAME=value`` items, each name once."""
+    working_dir: str
+    """Made when it is missing. A WASI guest has no current directory: it learns of this one by ``PWD``."""
+    program: ProgramSpec
+    lower: str
+    """Read-only tree below the container's own writable layer; empty: the writable layer is all there is."""
+    layer: str
+    """Directory of the container's writable layer; it holds the empty directories ``upper``, ``work`` and ``root``."""
+    readonly_root: bool
+    mounts: list[MountSpec]
+    uid: int
+    gid: int
+    groups: list[int]
+    pod_cgroup: str
+    limits: dict[str, Any]
+    """Fields of ``sandbox.cgroup.tree.Limits`` that are set."""
+    oom_score_adj: int
+    memory_limit: int
+    """Bytes of linear memory the guest may have; 0: no limit of its own."""
+    log_path: str
+    """Absolute path of the CRI log; empty: output is discarded."""
+    stdin: bool
+    stdin_once: bool
+    tty: bool
+    run_path: str
+    """File with the two slots of the run's record (see ``sandbox.run_record``)."""
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":
+        known = {name: fields[name] for name in cls._fields}
+        known["program"] = ProgramSpec(**known["program"])
+        known["mounts"] = [MountSpec(**mount) for mount in known["mounts"]]
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        fields = self._asdict()
+        fields["program"] = self.program._asdict()
+        fields["mounts"] = [mount._asdict() for mount in self.mounts]
+        return fields
+
+
+class Run(NamedTuple):
+    """What became of a container's one run. Times in nanoseconds since the epoch, 0: not yet."""
+
+    pid: int = 0
+    """Of the guest process, in the host's numbering."""
+    started_at: int = 0
+    finished_at: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""

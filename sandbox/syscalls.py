@@ -1,0 +1,157 @@
+"""The system calls that the standard library has no name for, straight from the C library. Linux 5.12 or newer."""
+
+import ctypes
+import os
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+"""PyDLL: the calls are short, and a forked process must not meet another thread's lock."""
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2
+
+AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
+OPEN_TREE_CLONE = 1
+MOVE_MOUNT_F_EMPTY_PATH = 4
+MOUNT_ATTR_RDONLY = 1
+MOUNT_ATTR_NOSUID = 2
+MOUNT_ATTR_NODEV = 4
+
+PR_SET_PDEATHSIG = 1
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+PR_SET_NAME = 15
+
+# These numbers are the same on every architecture.
+_SYS_OPEN_TREE = 428
+_SYS_MOVE_MOUNT = 429
+_SYS_OPENAT2 = 437
+_SYS_MOUNT_SETATTR = 442
+
+_SYS_CAPSET = 91 if os.uname().machine == "aarch64" else 126
+_SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
+_RESOLVE_IN_ROOT = 0x10
+_CAPABILITY_VERSION_3 = 0x20080522
+
+fork: "ctypes._NamedFuncPointer" = _libc.fork
+"""The C library's fork. Python's own touches every module and so copies pages that a pod would otherwise share."""
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _CapabilityData(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+def _checked(result: int, subject: str | None = None) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), subject)
+    return result
+
+
+def unshare(flags: int) -> None:
+    _checked(_libc.unshare(flags))
+
+
+def setns(descriptor: int, kind: int) -> None:
+    _checked(_libc.setns(descriptor, kind))
+
+
+def sethostname(name: str) -> None:
+    raw = os.fsencode(name)
+    _checked(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), name)
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    raw = [os.fsencode(text) for text in (source, target, kind, data)]
+    _checked(_libc.mount(raw[0], raw[1], raw[2], ctypes.c_ulong(flags), raw[3]), target)
+
+
+def unmount(target: str, flags: int) -> None:
+    _checked(_libc.umount2(os.fsencode(target), flags), target)
+
+
+def pivot_root(new: str, old: str) -> None:
+    _checked(_libc.syscall(_SYS_PIVOT_ROOT, os.fsencode(new), os.fsencode(old)), new)
+
+
+def open_tree(path: str) -> int:
+    """A descriptor of a detached copy of the mounts at and below ``path``, symlinks followed."""
+    flags = OPEN_TREE_CLONE | AT_RECURSIVE | os.O_CLOEXEC
+    return _checked(_libc.syscall(_SYS_OPEN_TREE, -100, os.fsencode(path), ctypes.c_uint(flags)), path)
+
+
+def move_mount(tree: int, target: str) -> None:
+    """Attach the detached mounts of ``tree`` at ``target``."""
+    raw = os.fsencode(target)
+    _checked(_libc.syscall(_SYS_MOVE_MOUNT, tree, b"", -100, raw, MOVE_MOUNT_F_EMPTY_PATH), target)
+
+
+def set_mount_attributes(tree: int, attributes: int, propagation: int, flags: int = 0) -> None:
+    request = _MountAttr(attributes, 0, propagation, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(request))
+    _checked(_libc.syscall(_SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH | flags, ctypes.byref(request), size))
+
+
+def open_in_root(root: int, path: str, flags: int) -> int:
+    """Open ``path`` as if the directory ``root`` were ``/``: neither ``..`` nor a symlink leads out of it."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    return _checked(_libc.syscall(_SYS_OPENAT2, root, os.fsencode(path), ctypes.byref(how), size), path)
+
+
+def prctl(option: int, first: int = 0, second: int = 0) -> None:
+    arguments = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
+    _checked(_libc.prctl(option, *arguments))
+
+
+def set_process_name(name: bytes) -> None:
+    """What ``ps`` shows in its short form, 15 bytes at most."""
+    _checked(_libc.prctl(PR_SET_NAME, name, 0, 0, 0))
+
+
+def bound_capabilities() -> None:
+    """No execve of this process or of one forked from it gains a capability; the present ones stay."""
+    for capability in range(_last_capability() + 1):
+        prctl(PR_CAPBSET_DROP, capability)
+
+
+def drop_capabilities() -> None:
+    """Leave the calling thread without any capability."""
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    _checked(_libc.syscall(_SYS_CAPSET, ctypes.byref(header), (_CapabilityData * 2)()))
+
+
+def _last_capability() -> int:
+    with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
+        return int(file.read())
+
+
+def trim_heap() -> None:
+    _libc.malloc_trim(0)

@@ -1,0 +1,101 @@
+"""The server's zygote: started by exec, asked over a socket pair, and replaced when it has died."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+
+from sandbox.errors import SandboxError
+from sandbox.link import Link
+from sandbox.specs import PodSpec, ProgramSpec
+
+log = structlog.get_logger()
+
+_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.zygote import main; main()"
+
+
+class ZygoteLink:
+    """One zygote at a time. A dead one is noticed at the next request, which a fresh one then serves."""
+
+    def __init__(self, most_programs: int, warm: Callable[[], list[ProgramSpec]]) -> None:
+        """``warm``: the programs that a fresh zygote loads, most recently used last."""
+        self._most_programs = most_programs
+        self._warm = warm
+        self._link: Link | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
+        self._warming: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def open(self) -> None:
+        await self._living()
+
+    async def close(self) -> None:
+        """End the zygote. The pods that it forked live on."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._process is not None:
+            await self._process.wait()
+
+    async def fork(self, spec: PodSpec, listener: int, folder: int) -> int:
+        """The pid of the new pod process. Raises PodProcessGone when the zygote died of it, or during it."""
+        link = await self._living()
+        answer = await link.request("fork", (listener, folder), spec=spec._asdict())
+        return int(answer["pid"])
+
+    async def load(self, program: ProgramSpec) -> None:
+        """Have the code ready for the pods to come. Only a head start: a pod process loads what it did not inherit."""
+        await self._load(await self._living(), program)
+
+    async def _load(self, link: Link, program: ProgramSpec) -> None:
+        try:
+            await link.request("load", program=program._asdict())
+        except SandboxError as error:
+            log.warning("zygote could not load a program", program=program.compiled, error=str(error))
+
+    async def _living(self) -> Link:
+        async with self._starting:
+            if self._link is None or not self._link.is_open:
+                self._link = await self._start()
+                self._warming = asyncio.create_task(self._warm_up(self._link))
+            return self._link
+
+    async def _warm_up(self, link: Link) -> None:
+        for program in self._warm():
+            await self._load(link, program)
+
+    async def _start(self) -> Link:
+        if self._process is not None:
+            log.warning("zygote has died, starting another", pid=self._process.pid)
+            await self._process.wait()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *_command(theirs.fileno(), self._most_programs), pass_fds=[theirs.fileno()], start_new_session=True,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env={"TOKIO_WORKER_THREADS": "1"},
+            )
+        return Link(ours, "zygote", lambda event: None, lambda: None)
+
+
+def _command(connection: int, most_programs: int) -> list[str]:
+    """A bare interpreter: neither site-packages nor the user's settings of Python reach the processes below."""
+    package = Path(__file__).resolve().parent.parent
+    words = [sys.executable, "-S", "-E", "-s", "-c", _START, package, connection, library_path(), most_programs]
+    return [str(word) for word in words]
+
+
+def library_path() -> Path:
+    """wasmtime's library inside the installed distribution, which is not imported for it."""
+    spec = find_spec("wasmtime")
+    if spec is None or spec.origin is None:
+        raise SandboxError("distribution wasmtime is not installed: install wasmlet with its dependencies")
+    [library] = Path(spec.origin).parent.glob("*/_libwasmtime.so")
+    return library
