@@ -33,9 +33,9 @@ $(VENV)/.created:
 		{ echo "$(PYTHON) cannot make virtual environments: install python3-venv" >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.locked: requirements.txt requirements-dev.txt | $(VENV)/.created
+$(VENV)/.locked: requirements-dev.txt | $(VENV)/.created
 	@echo "Installing the pinned dependencies into $(VENV)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml hatch_build.py $(VENV)/.locked
@@ -47,12 +47,13 @@ $(STUBS): proto/api.proto | $(VENV)/.ready
 	@echo "Generating the CRI messages from $<"
 	@$(VENV)/bin/python hatch_build.py
 
+COMPILE := $(VENV)/bin/python -m piptools compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
 lock: setup ## pin the dependencies of pyproject.toml anew
 	@echo "Pinning the dependencies"
-	@for lock in requirements.txt:runtime requirements-dev.txt:dev; do \
-		$(VENV)/bin/python -m piptools compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
-			--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options; \
-	done
+	@$(COMPILE) --output-file requirements.txt pyproject.toml
+	@$(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
 
 # ---- Checks -----------------------------------------------------------------------------------------------------
 
