@@ -1,0 +1,23 @@
+"""The test session adopts orphans and leaves no process behind."""
+
+import pytest
+
+from tests import orphans
+
+LEFT_BEHIND = pytest.StashKey[dict[int, str]]()
+
+
+def pytest_sessionstart() -> None:
+    orphans.adopt_orphans()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    left = session.config.stash[LEFT_BEHIND] = orphans.end_children()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for pid, command in config.stash[LEFT_BEHIND].items():
+        terminalreporter.section("left behind")
+        terminalreporter.line(f"FAILED: process {pid} outlived its test and was killed: {command}")
