@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 TOOLS := .tools/bin
 STUBS := cri_server/cri_v1/api_pb2.py
-PACKAGES := cri_server sandbox image_store tests
+PACKAGES := cri_server sandbox image_store tests hatch_build.py $(if $(wildcard deploy/*.py),deploy)
 
 KUBERNETES := v1.36.3
 CRI_TOOLS := v1.36.0
