@@ -53,7 +53,9 @@ class ContainerLog:
             return
         self._write_backlog()
         if self._backlog:
-            raise SandboxError(f"log {self._path} cannot be reopened: the old file takes no more; free space on its disk")
+            raise SandboxError(
+                f"log {self._path} cannot be reopened: the old file takes no more; free space on its disk"
+            )
         fresh = open_log(self._path)
         os.close(self._file)
         self._file = fresh

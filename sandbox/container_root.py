@@ -33,7 +33,9 @@ def _open_source(mount: MountSpec) -> int:
     try:
         return syscalls.open_tree(mount.source)
     except OSError as error:
-        raise StartFailure(f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}; make the source") from error
+        raise StartFailure(
+            f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}; make the source"
+        ) from error
 
 
 def _change_root(spec: GuestSpec) -> None:

@@ -20,7 +20,9 @@ REPORT = 3
 START_ERROR = 128
 
 
-def main(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str, stdio: tuple[int, int, int], report: int) -> None:
+def main(
+    spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str, stdio: tuple[int, int, int], report: int
+) -> None:
     """Never returns."""
     try:
         _take_descriptors(stdio, report)
@@ -32,7 +34,9 @@ def main(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str, std
     os.write(REPORT, b"S%d" % pid)
     outcome = guest.run(instance)
     if outcome.message:
-        os.write(REPORT, b"M" + os.fsencode(outcome.message)[:4000])
+        text = os.fsencode(outcome.message)
+        os.write(REPORT, b"M" + text[:4000])
+        os.write(2, text.rstrip(b"\n") + b"\n")  # and whole into the container's log
     os._exit(outcome.exit_code)
 
 

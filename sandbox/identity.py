@@ -56,7 +56,9 @@ def _find_user(rootfs: Path | None, user: str) -> _User:
         if fields[0] == user or (numeric is not None and fields[2] == user):
             return _User(fields[0], _number(fields[2], "/etc/passwd"), _number(fields[3], "/etc/passwd"))
     if numeric is None:
-        raise InvalidSpec(f"user {user!r} is not in the image's /etc/passwd: use a numeric run_as_user or another image")
+        raise InvalidSpec(
+            f"user {user!r} is not in the image's /etc/passwd: use a numeric run_as_user or another image"
+        )
     return _User("", numeric, 0)
 
 

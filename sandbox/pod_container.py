@@ -62,7 +62,9 @@ class PodContainer:
         for descriptor in {*theirs, report}:
             os.close(descriptor)
         if pid < 0:
-            raise SandboxError(f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits")
+            raise SandboxError(
+                f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits"
+            )
         self._watch(pid, ours)
 
     def signal(self, number: int) -> None:

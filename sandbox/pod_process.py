@@ -35,12 +35,19 @@ _OOM_SCORE = -998
 """The pod's anchor is among the last to be killed for memory, as a pause container is."""
 
 
-def main(spec: PodSpec, engine: Engine, programs: dict[str, Loaded], listener: socket.socket, folder: int) -> NoReturn:
+def main(
+    spec: PodSpec,
+    engine: Engine,
+    programs: dict[str, Loaded],
+    layout: cgroup.Layout,
+    listener: socket.socket,
+    folder: int,
+) -> NoReturn:
     """The forked child's whole life. ``folder``: open directory of the pod's volatile state."""
     try:
         _detach(folder)
         failure = _enter_namespaces(spec)
-        PodProcess(spec, engine, programs, listener, failure).serve()
+        PodProcess(spec, engine, programs, layout, listener, failure).serve()
     finally:
         traceback.print_exc()  # into the pod's complaints: serve() returns no other way
         os._exit(1)
@@ -95,7 +102,13 @@ class PodProcess:
     """Connections, containers, and the requests that bring them together."""
 
     def __init__(
-        self, spec: PodSpec, engine: Engine, programs: dict[str, Loaded], listener: socket.socket, failure: str
+        self,
+        spec: PodSpec,
+        engine: Engine,
+        programs: dict[str, Loaded],
+        layout: cgroup.Layout,
+        listener: socket.socket,
+        failure: str,
     ) -> None:
         self._spec = spec
         self._engine = engine
@@ -103,7 +116,7 @@ class PodProcess:
         self._listener = listener
         self._failure = failure
         self._loop = EventLoop()
-        self._layout = cgroup.detect()
+        self._layout = layout
         self._connections: dict[int, socket.socket] = {}
         self._containers: dict[str, PodContainer] = {}
         self._starting: dict[str, tuple[socket.socket, int]] = {}
@@ -120,7 +133,9 @@ class PodProcess:
             cgroup.create_pod_group(self._layout, self._spec.cgroup)
             cgroup.enter_pod_group(self._layout, self._spec.cgroup)
         except (OSError, SandboxError) as error:
-            self._failure = self._failure or f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
+            self._failure = (
+                self._failure or f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
+            )
 
     def _process_connection(self) -> None:
         connection, _ = self._listener.accept()
@@ -158,7 +173,9 @@ class PodProcess:
             case "shutdown":
                 os._exit(0)  # process 1: the kernel ends the guests
             case unknown:
-                raise InvalidSpec(f"pod process of {self._spec.sandbox_id} knows no request {unknown!r}: it is of an older version")
+                raise InvalidSpec(
+                    f"pod process of {self._spec.sandbox_id} knows no request {unknown!r}: it is of an older version"
+                )
 
     def _process_hello(self) -> control.Message:
         if self._failure:

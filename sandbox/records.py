@@ -70,7 +70,9 @@ def set_aside(path: str, folder: str) -> str:
         if not os.path.lexists(aside):
             os.rename(path, aside)
             return aside
-    raise SandboxError(f"{folder} holds 1000 files that were set aside as {os.path.basename(path)}: look at them and remove them")
+    raise SandboxError(
+        f"{folder} holds 1000 files that were set aside as {os.path.basename(path)}: look at them and remove them"
+    )
 
 
 def storage_error(path: str, error: OSError) -> SandboxError:

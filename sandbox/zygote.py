@@ -16,6 +16,7 @@ import socket
 import sys
 
 from sandbox import control, pod_process, syscalls
+from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.wasm.engine import Engine, Loaded
@@ -25,6 +26,7 @@ class Zygote:
     def __init__(self, connection: socket.socket, engine: Engine, most_programs: int) -> None:
         self._connection = connection
         self._engine = engine
+        self._layout = cgroup.detect()
         self._most_programs = most_programs
         self._programs: dict[str, Loaded] = {}
         self._pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -65,14 +67,16 @@ class Zygote:
             self._become_pod(spec, listener, folder)
         syscalls.setns(self._pid_namespace, syscalls.CLONE_NEWPID)
         if pid < 0:
-            raise SandboxError(f"pod sandbox {spec.sandbox_id} cannot be forked: no process can be made; raise pids limits")
+            raise SandboxError(
+                f"pod sandbox {spec.sandbox_id} cannot be forked: no process can be made; raise pids limits"
+            )
         return {"pid": pid}
 
     def _become_pod(self, spec: PodSpec, listener: int, folder: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._connection.close()
         os.close(self._pid_namespace)
-        pod_process.main(spec, self._engine, self._programs, socket.socket(fileno=listener), folder)
+        pod_process.main(spec, self._engine, self._programs, self._layout, socket.socket(fileno=listener), folder)
 
 
 def main() -> None:

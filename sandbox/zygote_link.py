@@ -79,8 +79,12 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *_command(theirs.fileno(), self._most_programs), pass_fds=[theirs.fileno()], start_new_session=True,
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env={"TOKIO_WORKER_THREADS": "1"},
+                *_command(theirs.fileno(), self._most_programs),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                env={"TOKIO_WORKER_THREADS": "1"},
             )
         return Link(ours, "zygote", lambda event: None, lambda: None)
 

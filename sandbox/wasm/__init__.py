@@ -1,0 +1,1 @@
+"""wasmtime below the server: its library bound directly, for processes that fork."""

@@ -1,0 +1,82 @@
+"""The engine and the compiled code it holds. All of it is made before a fork and shared by the forked processes.
+
+Nothing here runs a guest or compiles: the process stays one that may fork.
+"""
+
+import ctypes
+from typing import Any
+
+from image_store.engine_settings import SETTINGS
+from sandbox.errors import SandboxError
+from sandbox.wasm.library import Library
+
+
+class Loaded:
+    """Compiled code, linked with WASI as far as that goes before there is an instance."""
+
+    def __init__(self, engine: "Engine", kind: str, code: Any, prepared: Any, entry: str) -> None:
+        self.engine = engine
+        self.kind = kind
+        self.entry = entry.encode()
+        self._code = code
+        self.prepared = prepared
+        """A module's ``wasmtime_instance_pre_t``; a component's ``wasmtime_component_t``."""
+
+    def close(self) -> None:
+        """Give the code back. Processes that were forked before keep theirs."""
+        library = self.engine.library
+        if self.kind == "module":
+            library.wasmtime_instance_pre_delete(self.prepared)
+            library.wasmtime_module_delete(self._code)
+        else:
+            library.wasmtime_component_delete(self._code)
+
+
+class Engine:
+    """``path``: of wasmtime's shared library."""
+
+    def __init__(self, path: str) -> None:
+        self.library = Library(path)
+        config = self.library.wasm_config_new()
+        for name, value in SETTINGS:
+            self.library.set_option(config, name, value)
+        # A compiler thread's pool would make every fork a hazard.
+        self.library.wasmtime_config_parallel_compilation_set(config, False)
+        self.pointer = self.library.wasm_engine_new_with_config(config)
+        self._linker: Any = None
+        self._component_linker: Any = None
+
+    @property
+    def linker(self) -> Any:
+        """WASI preview 1, for modules."""
+        if self._linker is None:
+            self._linker = self.library.wasmtime_linker_new(self.pointer)
+            self._check(self.library.wasmtime_linker_define_wasi(self._linker), "WASI preview 1")
+        return self._linker
+
+    @property
+    def component_linker(self) -> Any:
+        """WASI 0.2, for components."""
+        if self._component_linker is None:
+            self._component_linker = self.library.wasmtime_component_linker_new(self.pointer)
+            self._check(self.library.wasmtime_component_linker_add_wasip2(self._component_linker), "WASI 0.2")
+        return self._component_linker
+
+    def load(self, kind: str, path: str, entry: str) -> Loaded:
+        """Map the compiled code at ``path`` (``kind``: module or component). Raises SandboxError."""
+        if kind == "component":
+            component = self._deserialize(self.library.wasmtime_component_deserialize_file, path)
+            return Loaded(self, kind, component, component, entry)
+        module = self._deserialize(self.library.wasmtime_module_deserialize_file, path)
+        prepared = ctypes.c_void_p()
+        self._check(self.library.wasmtime_linker_instantiate_pre(self.linker, module, ctypes.addressof(prepared)), path)
+        return Loaded(self, kind, module, prepared, entry)
+
+    def _deserialize(self, function: Any, path: str) -> Any:
+        code = ctypes.c_void_p()
+        self._check(function(self.pointer, path.encode("utf-8", "surrogateescape"), ctypes.addressof(code)), path)
+        return code
+
+    def _check(self, error: Any, subject: str) -> None:
+        if error:
+            raise SandboxError(f"compiled code {subject} cannot be loaded: {self.library.error_text(error)}")

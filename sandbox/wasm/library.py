@@ -1,0 +1,94 @@
+"""The C functions of wasmtime that a guest needs, bound by ctypes from the library of the installed distribution.
+
+The distribution's own Python package binds some thousand functions and costs every forked process megabytes; this costs
+kilobytes. PyDLL: there is one thread, and the interpreter's lock has nobody to be given to.
+"""
+
+import ctypes
+from typing import Any
+
+Pointer = ctypes.c_void_p
+Size = ctypes.c_size_t
+Text = ctypes.c_char_p
+
+_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "wasm_config_new": (Pointer, ()),
+    "wasmtime_config_parallel_compilation_set": (None, (Pointer, ctypes.c_bool)),
+    "wasm_engine_new_with_config": (Pointer, (Pointer,)),
+    "wasmtime_module_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
+    "wasmtime_module_delete": (None, (Pointer,)),
+    "wasmtime_linker_new": (Pointer, (Pointer,)),
+    "wasmtime_linker_define_wasi": (Pointer, (Pointer,)),
+    "wasmtime_linker_instantiate_pre": (Pointer, (Pointer, Pointer, Pointer)),
+    "wasmtime_instance_pre_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer)),
+    "wasmtime_instance_pre_delete": (None, (Pointer,)),
+    "wasmtime_instance_export_get": (ctypes.c_bool, (Pointer, Pointer, Text, Size, Pointer)),
+    "wasmtime_func_call": (Pointer, (Pointer, Pointer, Pointer, Size, Pointer, Size, Pointer)),
+    "wasmtime_component_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
+    "wasmtime_component_delete": (None, (Pointer,)),
+    "wasmtime_component_linker_new": (Pointer, (Pointer,)),
+    "wasmtime_component_linker_add_wasip2": (Pointer, (Pointer,)),
+    "wasmtime_component_linker_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer)),
+    "wasmtime_component_instance_get_export_index": (Pointer, (Pointer, Pointer, Pointer, Text, Size)),
+    "wasmtime_component_instance_get_func": (ctypes.c_bool, (Pointer, Pointer, Pointer, Pointer)),
+    "wasmtime_component_func_call": (Pointer, (Pointer, Pointer, Pointer, Size, Pointer, Size)),
+    "wasmtime_store_new": (Pointer, (Pointer, Pointer, Pointer)),
+    "wasmtime_store_context": (Pointer, (Pointer,)),
+    "wasmtime_store_limiter": (None, (Pointer, *(ctypes.c_int64,) * 5)),
+    "wasmtime_context_set_wasi": (Pointer, (Pointer, Pointer)),
+    "wasi_config_new": (Pointer, ()),
+    "wasi_config_set_argv": (ctypes.c_bool, (Pointer, Size, Pointer)),
+    "wasi_config_set_env": (ctypes.c_bool, (Pointer, Size, Pointer, Pointer)),
+    "wasi_config_inherit_stdin": (None, (Pointer,)),
+    "wasi_config_inherit_stdout": (None, (Pointer,)),
+    "wasi_config_inherit_stderr": (None, (Pointer,)),
+    "wasi_config_preopen_dir": (ctypes.c_bool, (Pointer, Text, Text, ctypes.c_bool)),
+    "wasmtime_error_message": (None, (Pointer, Pointer)),
+    "wasmtime_error_exit_status": (ctypes.c_bool, (Pointer, Pointer)),
+    "wasm_trap_message": (None, (Pointer, Pointer)),
+}
+
+
+class Bytes(ctypes.Structure):
+    """The API's ``wasm_byte_vec_t``."""
+
+    _fields_ = [("size", Size), ("data", Pointer)]
+
+    def value(self) -> bytes:
+        return ctypes.string_at(self.data, self.size)
+
+
+class Library:
+    """The functions of ``_SIGNATURES`` as attributes. ``path``: of the shared library."""
+
+    def __init__(self, path: str) -> None:
+        self._library = ctypes.PyDLL(path)
+        for name in _SIGNATURES:
+            self._bind(name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{name} is not among the functions that wasmlet binds")
+
+    def set_option(self, config: Any, name: str, value: bool | int) -> None:
+        """One engine setting by its name in ``wasmtime.Config``."""
+        setter = getattr(self._library, f"wasmtime_config_{name}_set")
+        setter.argtypes = (Pointer, ctypes.c_bool if isinstance(value, bool) else ctypes.c_uint64)
+        setter.restype = None
+        setter(config, value)
+
+    def error_text(self, error: Any) -> str:
+        """What wasmtime says of a ``wasmtime_error_t``."""
+        message = Bytes()
+        self.wasmtime_error_message(error, ctypes.addressof(message))
+        return message.value().decode(errors="replace")
+
+    def trap_text(self, trap: Any) -> str:
+        """What wasmtime says of a ``wasm_trap_t``, with the backtrace."""
+        message = Bytes()
+        self.wasm_trap_message(trap, ctypes.addressof(message))
+        return message.value().rstrip(b"\0").decode(errors="replace")
+
+    def _bind(self, name: str) -> None:
+        function = getattr(self._library, name)
+        function.restype, function.argtypes = _SIGNATURES[name]
+        setattr(self, name, function)
