@@ -1,1 +1,3 @@
-"""Pods below the server: zygote, pod process, guest process, and what they stand on. Knows neither gRPC nor CRI messages."""
+"""Pods below the server: zygote, pod process, guest process, and what they stand on. Knows neither gRPC nor CRI
+messages.
+"""

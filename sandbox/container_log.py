@@ -1,7 +1,7 @@
 """A container's CRI log in the pod process: what the guest wrote, encoded and appended to the file.
 
-Nothing is lost and memory stays bounded: while the file takes no more (the disk is full) the guest's output is left in its
-pipes, which blocks the guest when they are full, and writing is tried again every half second.
+Nothing is lost and memory stays bounded: while the file takes no more (the disk is full) the guest's output is left
+in its pipes, which blocks the guest when they are full, and writing is tried again every half second.
 """
 
 import os

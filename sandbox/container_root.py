@@ -1,8 +1,8 @@
 """The root of a container: its writable layer over the image's files, its mounts, and nothing else of the host.
 
 Runs in the guest process, in a mount namespace that ends with it, so nothing has to be unmounted. The order matters:
-sources are opened while the host's root is still ``/`` (a symlink of the host leads where the host says), targets are made
-and mounted after the root was changed (a symlink of the image cannot lead out of the container).
+sources are opened while the host's root is still ``/`` (a symlink of the host leads where the host says), targets are
+made and mounted after the root was changed (a symlink of the image cannot lead out of the container).
 """
 
 import os

@@ -1,8 +1,9 @@
 """The messages between the server and the processes below it: one JSON object a packet, descriptors travel with it.
 
-A request is ``{"version": 1, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND, "message":
-TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``. Packets stay far below the
-size that a kernel lets through (some 200 KiB): anything large is a file and the message names its path.
+A request is ``{"version": 1, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
+"message": TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``.
+Packets stay far below the size that a kernel lets through (some 200 KiB): anything large is a file and the message
+names its path.
 """
 
 import array
@@ -54,5 +55,7 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
 
 
 def socket_address(folder: int, name: str) -> str:
-    """An address for the socket ``name`` in the open directory ``folder``: paths may be longer than the kernel's 108 bytes."""
+    """An address for the socket ``name`` in the open directory ``folder``: paths may be longer than the kernel's
+    108 bytes.
+    """
     return os.path.join(f"/proc/self/fd/{folder}", name)

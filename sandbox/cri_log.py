@@ -2,8 +2,8 @@
 
     <RFC 3339 time, nanoseconds, UTC> <stdout|stderr> <F|P> <content>\\n
 
-``F`` ends a line, ``P`` is a piece of one: every 16,384 bytes of a longer line, and what the stream's end cut off. Content is
-bytes, never decoded. One carriage return before the newline is dropped.
+``F`` ends a line, ``P`` is a piece of one: every 16,384 bytes of a longer line, and what the stream's end cut off.
+Content is bytes, never decoded. One carriage return before the newline is dropped.
 """
 
 import time

@@ -1,4 +1,6 @@
-"""The event loop of a pod process: descriptors, what to do when they are readable, and a clock for what must be tried again."""
+"""The event loop of a pod process: descriptors, what to do when they are readable, and a clock for what must be
+tried again.
+"""
 
 import select
 import time

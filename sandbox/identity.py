@@ -1,4 +1,5 @@
-"""Who a container runs as: the pod's security context over the image's ``USER``, names looked up in the image's own files.
+"""Who a container runs as: the pod's security context over the image's ``USER``, names looked up in the image's own
+files.
 
 CRI: a user name that the image does not know is an error, and so is a group without a user.
 """
@@ -33,7 +34,9 @@ def resolve_identity(
     supplemental_groups: list[int],
     strict: bool,
 ) -> Identity:
-    """``rootfs``: the image's files, None when it has none. ``strict``: leave out the groups that the image gives the user."""
+    """``rootfs``: the image's files, None when it has none. ``strict``: leave out the groups that the image gives
+    the user.
+    """
     if run_as_user is not None and run_as_username:
         raise InvalidSpec("run_as_user and run_as_username are both set: set one of them")
     if run_as_group is not None and run_as_user is None and not run_as_username:

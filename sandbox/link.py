@@ -1,4 +1,6 @@
-"""The server's end of a connection to a process below it: requests with their answers, and events, in the asyncio loop."""
+"""The server's end of a connection to a process below it: requests with their answers, and events, in the asyncio
+loop.
+"""
 
 import asyncio
 import itertools
@@ -11,7 +13,9 @@ from sandbox.errors import PodProcessGone, SandboxError
 
 
 class Link:
-    """Requests may overlap. When the peer is gone every open request raises PodProcessGone and ``on_lost`` is called once."""
+    """Requests may overlap. When the peer is gone every open request raises PodProcessGone and ``on_lost`` is
+    called once.
+    """
 
     def __init__(
         self,

@@ -3,8 +3,8 @@
     start() ── fork ──▶ starting ──"S" on the report pipe──▶ running ──pidfd──▶ ended
                             └────"F" or an early death────▶ ended, 128 StartError
 
-The pod process writes ``started`` before anyone is told that the container runs, and ``ended`` (after the last byte of output)
-before anyone is told that it does not.
+The pod process writes ``started`` before anyone is told that the container runs, and ``ended`` (after the last byte
+of output) before anyone is told that it does not.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The pod process: the anchor of one pod sandbox.
 
-It is process 1 of the pod's PID namespace, so that its death is the death of every guest, by the kernel's hand. It holds the
-pod's other namespaces, forks the guests, reaps them, and writes their logs and exits. It answers whoever connects to its
-socket; when the server is gone it goes on. A single thread, an epoll loop.
+It is process 1 of the pod's PID namespace, so that its death is the death of every guest, by the kernel's hand. It
+holds the pod's other namespaces, forks the guests, reaps them, and writes their logs and exits. It answers whoever
+connects to its socket; when the server is gone it goes on. A single thread, an epoll loop.
 
     request         fields                      answer
     hello           -                           version

@@ -116,7 +116,9 @@ class PodProcess:
         told(message["container"], Run(**message["run"]))
 
     def _process_loss(self) -> None:
-        """Usually its death, which the pidfd tells. One that only cut us off, because we were slow, gets a new connection."""
+        """Usually its death, which the pidfd tells. One that only cut us off, because we were slow, gets a new
+        connection.
+        """
         self._loop.call_later(0.05, self._reconnect)
 
     def _reconnect(self) -> None:

@@ -1,4 +1,6 @@
-"""The pod processes of one server: the zygote that forks them, and the way back to those that an earlier server left."""
+"""The pod processes of one server: the zygote that forks them, and the way back to those that an earlier server
+left.
+"""
 
 import asyncio
 import os

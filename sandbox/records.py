@@ -3,8 +3,8 @@
     wasmlet-record 1 <kind> <crc32 of the body, 8 hex> <length of the body>\\n
     <body: JSON>
 
-A record is replaced by a rename, so a reader sees the old or the new one. There is no fsync: pods die with the boot, and
-a record that a power cut tore is recognised and set aside.
+A record is replaced by a rename, so a reader sees the old or the new one. There is no fsync: pods die with the boot,
+and a record that a power cut tore is recognised and set aside.
 """
 
 import errno

@@ -1,8 +1,8 @@
 """The zygote: one slim thread that holds the engine and the compiled code, and forks pod processes.
 
-It never compiles and never runs a guest: either would leave threads behind whose locks a forked child would wait for. It ends
-with the server's connection; the pods it forked do not notice. What it writes between two forks becomes private memory of
-the next pod, so it does next to nothing.
+It never compiles and never runs a guest: either would leave threads behind whose locks a forked child would wait for.
+It ends with the server's connection; the pods it forked do not notice. What it writes between two forks becomes
+private memory of the next pod, so it does next to nothing.
 
     request     fields                              answer
     load        program                             -
