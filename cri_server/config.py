@@ -1,0 +1,147 @@
+"""Settings: their names, meanings, defaults and bounds. The commented default file is printed from here
+(``config_text``)."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+DEFAULT_FILE = "/etc/wasmlet/config.toml"
+
+_MEBIBYTE = 1 << 20
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError("must be an absolute path")
+    return path
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class LogSettings(Section):
+    """What the server says of itself, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important level that is logged: debug, info, warning or error."
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="console: for people; json: one object a line; auto: console on a terminal, json otherwise.",
+    )
+
+
+class CgroupSettings(Section):
+    """How the kubelet and wasmlet share the cgroup tree."""
+
+    driver: Literal["auto", "cgroupfs", "systemd"] = Field(
+        default="auto",
+        description=(
+            "cgroupfs, systemd, or auto: systemd where it manages a unified hierarchy, cgroupfs elsewhere. "
+            "The kubelet asks for it and follows."
+        ),
+    )
+
+
+class NetworkSettings(Section):
+    """The network of pods that do not use the host's: a bridge of wasmlet's own."""
+
+    bridge: str = Field(
+        default="wasmlet0",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$",
+        description="Name of the bridge: at most 15 characters, one per server.",
+    )
+    subnet: str = Field(
+        default="10.85.0.0/16",
+        description="Addresses for pods until the kubelet announces the node's pod CIDR.",
+    )
+    mtu: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Of the bridge and the pods' interfaces, in bytes. 0: the default route's.",
+    )
+
+
+class ImageSettings(Section):
+    """Pulling images."""
+
+    max_layer_bytes: int = Field(
+        default=2048 * _MEBIBYTE,
+        ge=1,
+        description="Largest layer, compressed or unpacked, in bytes; larger ones are refused.",
+    )
+    max_module_bytes: int = Field(
+        default=256 * _MEBIBYTE,
+        ge=1,
+        description="Largest WebAssembly module or component, in bytes; larger ones are refused.",
+    )
+    plain_http: list[str] = Field(
+        default=[],
+        description='Registries spoken to without TLS, as "host" or "host:port". Loopback addresses always are.',
+    )
+    pull_progress_seconds: int = Field(
+        default=300, ge=1, description="A pull that receives nothing for so long is given up."
+    )
+    concurrent_pulls: int = Field(default=3, ge=1, le=64, description="How many blobs are downloaded at the same time.")
+    pinned: list[str] = Field(
+        default=[], description="References of images that the kubelet must not collect as garbage."
+    )
+
+
+class CompileSettings(Section):
+    """Compilation of WebAssembly to native code, in a separate process."""
+
+    seconds: int = Field(
+        default=120, ge=1, description="Longest compilation of one module, in seconds of wall-clock time."
+    )
+    memory_bytes: int = Field(
+        default=2048 * _MEBIBYTE,
+        ge=64 * _MEBIBYTE,
+        description="Most memory of one compilation, in bytes of address space.",
+    )
+    parallel: int = Field(default=1, ge=1, le=64, description="How many compilations run at the same time.")
+
+
+class ZygoteSettings(Section):
+    """The process that pods are forked from."""
+
+    warm_programs: int = Field(
+        default=32,
+        ge=0,
+        le=1024,
+        description="Compiled programs that it holds ready for new pods, most recently used first.",
+    )
+
+
+class SecuritySettings(Section):
+    """What pods may ask for."""
+
+    privileged: Literal["accept", "reject"] = Field(
+        default="accept",
+        description="accept: privileged containers run, without any extra access; reject: they are refused.",
+    )
+
+
+class Settings(Section):
+    """Paths. `root` lasts, `state` is volatile. Servers side by side need their own of each, and their own bridge."""
+
+    socket: AbsolutePath = Field(
+        default="/run/wasmlet/wasmlet.sock",
+        description="Unix socket of the CRI services: the kubelet's containerRuntimeEndpoint.",
+    )
+    root: AbsolutePath = Field(
+        default="/var/lib/wasmlet", description="Images, pod records and the containers' writable layers."
+    )
+    state: AbsolutePath = Field(default="/run/wasmlet", description="Control sockets and the pods' files below /etc.")
+    log: LogSettings = LogSettings()
+    cgroup: CgroupSettings = CgroupSettings()
+    network: NetworkSettings = NetworkSettings()
+    images: ImageSettings = ImageSettings()
+    compile: CompileSettings = CompileSettings()
+    zygote: ZygoteSettings = ZygoteSettings()
+    security: SecuritySettings = SecuritySettings()

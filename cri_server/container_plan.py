@@ -1,0 +1,85 @@
+"""From a CreateContainer request to the spec of the guest process."""
+
+import os
+
+from image_store.image import Image
+
+from cri_server import container_limits, container_mounts, container_process, etc_files
+from cri_server.container_program import Command, find_image, program_spec, resolve_command
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.runtime import Runtime
+from cri_server.sandbox_store import Sandbox
+from sandbox.identity import Identity, resolve_identity
+from sandbox.specs import GuestSpec
+
+
+class ContainerPlan:
+    """Everything about a container to be, before anything of it exists."""
+
+    def __init__(self, sandbox: Sandbox, config: cri.ContainerConfig, image: Image) -> None:
+        self.sandbox = sandbox
+        self.config = config
+        self.image = image
+        self.directory = container_process.working_dir(config, image.config.working_dir)
+        hostname = etc_files.hostname(sandbox.config)
+        self.variables = container_process.environment(config, image.config.env, hostname, self.directory)
+        self.log_path = _log_path(sandbox.config, config)
+        self.command: Command
+
+    def guest(self, runtime: Runtime, container_id: str) -> GuestSpec:
+        """Reads the image's users and makes host paths that are missing. Raises what is wrong with either."""
+        identity = _identity(self.config, self.image)
+        linux = self.config.linux
+        mounts = container_mounts.resolved(self.config)
+        folder = str(runtime.pods.folder(self.sandbox.id))
+        readonly = linux.security_context.readonly_rootfs
+        return GuestSpec(
+            container_id=container_id,
+            argv=self.command.argv,
+            env=[f"{name}={value}" for name, value in self.variables.items()],
+            working_dir=self.directory,
+            program=program_spec(self.command.program),
+            lower=str(self.image.rootfs or ""),
+            layer=runtime.paths.layer(self.sandbox.id, container_id),
+            readonly_root=readonly,
+            mounts=[*container_mounts.etc_mounts(folder, mounts, readonly), *mounts],
+            uid=identity.uid,
+            gid=identity.gid,
+            groups=identity.groups,
+            pod_cgroup=self.sandbox.record.cgroup,
+            limits=container_limits.cgroup_limits(linux.resources),
+            oom_score_adj=linux.resources.oom_score_adj,
+            memory_limit=0,  # the cgroup's limit ends a guest as users of Kubernetes expect it: OOMKilled
+            log_path=self.log_path,
+            stdin=self.config.stdin,
+            stdin_once=self.config.stdin_once,
+            tty=self.config.tty,
+            run_path=runtime.paths.run(self.sandbox.id, container_id),
+        )
+
+
+async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerConfig) -> ContainerPlan:
+    """Finds the image and its program, which may have to be compiled. Raises what is wrong with any of it."""
+    plan = ContainerPlan(sandbox, config, find_image(runtime, config))
+    plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
+    return plan
+
+
+def _identity(config: cri.ContainerConfig, image: Image) -> Identity:
+    context = config.linux.security_context
+    return resolve_identity(
+        image.rootfs,
+        image.config.user,
+        context.run_as_user.value if context.HasField("run_as_user") else None,
+        context.run_as_username,
+        context.run_as_group.value if context.HasField("run_as_group") else None,
+        list(context.supplemental_groups),
+        context.supplemental_groups_policy == cri.Strict,
+    )
+
+
+def _log_path(sandbox: cri.PodSandboxConfig, config: cri.ContainerConfig) -> str:
+    """CRI: below the sandbox's log directory; without either there is no log."""
+    if not sandbox.log_directory or not config.log_path:
+        return ""
+    return os.path.join(sandbox.log_directory, config.log_path.lstrip("/"))

@@ -1,0 +1,143 @@
+"""What CreateContainer refuses: contradictions, and whatever would be a false promise of more than a container gets.
+
+The kubelet sets most fields for every ordinary container. What a WebAssembly guest satisfies by its nature is accepted:
+it has no system calls to filter (seccomp), no capabilities, no /proc and /sys to mask, and its image's files carry no
+labels (SELinux).
+"""
+
+import os
+from collections.abc import Callable
+
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.errors import InvalidRequest, NotOffered
+from cri_server.sandbox_rules import check_namespaces
+
+_PROFILES = "localhost/"
+"""Beginning of the deprecated string forms of a profile of the node."""
+
+Context = cri.LinuxContainerSecurityContext
+
+
+def check_container(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, reject_privileged: bool) -> None:
+    """Raises InvalidRequest, NotOffered."""
+    if not config.HasField("metadata") or not config.metadata.name:
+        raise InvalidRequest("the container config has no metadata with a name: add it")
+    if not config.image.image:
+        raise InvalidRequest(f"container {config.metadata.name} names no image: set image.image")
+    for rule in _RULES:
+        rule(config)
+    _check_privileged(config, sandbox, reject_privileged)
+    for mount in config.mounts:
+        check_mount(mount, config.metadata.name)
+
+
+def _check_platform(config: cri.ContainerConfig) -> None:
+    if config.HasField("windows") and not config.HasField("linux"):
+        raise InvalidRequest(f"container {config.metadata.name} is configured for Windows: this node runs Linux")
+
+
+def _check_user(config: cri.ContainerConfig) -> None:
+    """CRI: a group without a user is an error."""
+    context = config.linux.security_context
+    has_user, has_name = context.HasField("run_as_user"), bool(context.run_as_username)
+    if has_user and has_name:
+        raise InvalidRequest(
+            f"container {config.metadata.name} sets both run_as_user and run_as_username: set one of them"
+        )
+    if context.HasField("run_as_group") and not (has_user or has_name):
+        raise InvalidRequest(f"container {config.metadata.name} sets run_as_group without a user: set run_as_user, too")
+    ids = [context.run_as_user.value, context.run_as_group.value, *context.supplemental_groups]
+    if any(not 0 <= number < 1 << 32 for number in ids):
+        raise InvalidRequest(f"container {config.metadata.name} sets a user or group that is no 32-bit id: mend it")
+
+
+def _check_devices(config: cri.ContainerConfig) -> None:
+    names = [device.host_path for device in config.devices] + [device.name for device in config.CDI_devices]
+    if names:
+        raise InvalidRequest(
+            f"device {names[0]} of container {config.metadata.name} is not supported for WebAssembly containers: "
+            "remove it"
+        )
+
+
+def _check_profiles(config: cri.ContainerConfig) -> None:
+    context = config.linux.security_context
+    if context.apparmor.profile_type == cri.SecurityProfile.Localhost or context.apparmor_profile.startswith(_PROFILES):
+        raise InvalidRequest(
+            f"container {config.metadata.name} asks for an AppArmor profile of the node, which wasmlet does not load: "
+            "use RuntimeDefault"
+        )
+    path = _seccomp_path(context)
+    if path and not os.path.isfile(path):
+        raise InvalidRequest(f"seccomp profile {path} of container {config.metadata.name} does not exist: install it")
+
+
+def _seccomp_path(context: Context) -> str:
+    if context.seccomp.profile_type == cri.SecurityProfile.Localhost:
+        return context.seccomp.localhost_ref
+    path = context.seccomp_profile_path
+    return path.removeprefix(_PROFILES) if path.startswith(_PROFILES) else ""
+
+
+def _check_namespaces(config: cri.ContainerConfig) -> None:
+    options = config.linux.security_context.namespace_options
+    check_namespaces(options, f"container {config.metadata.name}")
+    if options.pid == cri.TARGET and not options.target_id:
+        raise InvalidRequest(f"container {config.metadata.name} targets a process namespace without target_id: set it")
+
+
+def _check_log_path(config: cri.ContainerConfig) -> None:
+    if ".." in config.log_path.split("/"):
+        raise InvalidRequest(
+            f'log path {config.log_path} of container {config.metadata.name} climbs: write it without ".."'
+        )
+
+
+_RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (
+    _check_platform,
+    _check_user,
+    _check_devices,
+    _check_profiles,
+    _check_namespaces,
+    _check_log_path,
+)
+
+
+def _check_privileged(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, reject: bool) -> None:
+    """Accepted, it gives no access at all: a WebAssembly guest has nothing to use it with."""
+    if not config.linux.security_context.privileged:
+        return
+    if reject:
+        raise InvalidRequest(
+            f"container {config.metadata.name} is privileged, which has no meaning for WebAssembly: remove that"
+        )
+    if not sandbox.linux.security_context.privileged:
+        raise InvalidRequest(
+            f"container {config.metadata.name} is privileged in a sandbox that is not: set both or none"
+        )
+
+
+def check_mount(mount: cri.Mount, container: str) -> None:
+    subject = f"mount {mount.container_path!r} of container {container}"
+    if mount.HasField("image") and mount.image.image:
+        raise NotOffered(
+            f"{subject} is an image volume, which this release of wasmlet does not offer: use another volume"
+        )
+    if mount.recursive_read_only:
+        raise InvalidRequest(f"RROUnsupported: {subject} asks for recursive read-only, which wasmlet does not offer")
+    if mount.uidMappings or mount.gidMappings:
+        raise InvalidRequest(f"{subject} maps ids, which wasmlet does not offer: remove the mappings")
+    if mount.mount_options:
+        raise InvalidRequest(
+            f"{subject} sets mount options, which wasmlet does not offer: remove {mount.mount_options[0]}"
+        )
+    _check_paths(mount, subject)
+
+
+def _check_paths(mount: cri.Mount, subject: str) -> None:
+    if "\0" in mount.container_path + mount.host_path:
+        raise InvalidRequest(f"{subject} has a path with a NUL byte: mend it")
+    if not mount.container_path.startswith("/") or os.path.normpath(mount.container_path).strip("/") == "":
+        raise InvalidRequest(f"{subject} needs an absolute path below the container's root: mend it")
+    if not mount.host_path.startswith("/"):
+        raise InvalidRequest(f"{subject} has the host path {mount.host_path!r}: give an absolute one")

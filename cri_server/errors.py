@@ -1,0 +1,43 @@
+"""What the server itself refuses. ``rpc_error`` alone turns these and those of the layers below into gRPC status.
+
+ServerError
+├── InvalidRequest      the request is malformed or contradicts itself
+├── UnknownObject       no sandbox, container or image of that id
+├── NameReserved        another object has the name
+├── WrongState          the object is not in a state that allows this
+├── NotOffered          wasmlet does not do this (yet)
+├── StopFailed          a guest outlived its kill
+└── StartupError        the server cannot start: one line for the operator, exit status 1
+"""
+
+
+class ServerError(Exception):
+    """One sentence that names the object, the cause and the remedy."""
+
+
+class InvalidRequest(ServerError):
+    pass
+
+
+class UnknownObject(ServerError):
+    pass
+
+
+class NameReserved(ServerError):
+    pass
+
+
+class WrongState(ServerError):
+    pass
+
+
+class NotOffered(ServerError):
+    pass
+
+
+class StopFailed(ServerError):
+    pass
+
+
+class StartupError(ServerError):
+    pass

@@ -1,0 +1,63 @@
+"""The command ``wasmlet``. What only a server needs is imported when a server starts."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cri_server.errors import StartupError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Container runtime for WebAssembly pods (CRI v1).")
+config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
+app.add_typer(config_app, name="config")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cri_server.version import wasmlet_version
+
+        print(f"wasmlet {wasmlet_version()}")
+        raise typer.Exit()
+
+
+@app.callback()
+def wasmlet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Container runtime for WebAssembly pods (CRI v1)."""
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: /etc/wasmlet/config.toml, if any.")
+    ] = None,
+    socket: Annotated[str | None, typer.Option(metavar="PATH", help="Unix socket to serve on.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="DIR", help="Directory for what lasts.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="DIR", help="Directory for what is volatile.")] = None,
+) -> None:
+    """Serve the CRI on a unix socket until SIGTERM or SIGINT."""
+    from cri_server import serve as server
+    from cri_server.config_file import load_settings
+
+    paths = {"socket": socket, "root": root, "state": state}
+    try:
+        server.run(load_settings(config, {name: path for name, path in paths.items() if path is not None}))
+    except StartupError as error:
+        print(f"wasmlet: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@config_app.command("default")
+def config_default() -> None:
+    """Print the commented default configuration."""
+    from cri_server.config_text import default_config
+
+    print(default_config(), end="")
+
+
+def main() -> None:
+    app()

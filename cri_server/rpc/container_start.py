@@ -1,0 +1,91 @@
+"""StartContainer: have the pod process fork the guest. Returns when the guest runs, its log file open and its start
+recorded.
+
+A start that fails leaves the container EXITED, 128 ``StartError``, and is an error of the RPC as well.
+"""
+
+import os
+
+import structlog
+
+from cri_server import pod_watch
+from cri_server.blocking import in_thread
+from cri_server.container_store import Container
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.errors import WrongState
+from cri_server.rpc.container_create import check_ready
+from cri_server.runtime import Runtime
+from cri_server.sandbox_store import Sandbox
+from sandbox.errors import PodProcessGone, SandboxError, StartFailure
+from sandbox.records import storage_error, write_record
+from sandbox.specs import Run
+
+START_ERROR = "StartError"
+START_EXIT_CODE = 128
+
+log = structlog.get_logger()
+
+
+async def start_container(runtime: Runtime, request: cri.StartContainerRequest) -> cri.StartContainerResponse:
+    container = runtime.container(request.container_id)
+    sandbox = runtime.sandbox(container.record.sandbox_id)
+    async with container.lock:
+        _check(runtime, container, sandbox)
+        await _prepare(runtime, container)
+        check_ready(sandbox)
+        await _start(runtime, container, sandbox)
+    log.info("container is started", container=container.id, pid=container.run.pid)
+    return cri.StartContainerResponse()
+
+
+def _check(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
+    if container.removing or runtime.containers.get(container.id) is None:
+        raise WrongState(f"container {container.id} is being removed: create another one")
+    if container.state != cri.CONTAINER_CREATED:
+        state = cri.ContainerState.Name(container.state)
+        raise WrongState(f"container {container.id} is {state}: only a created one can be started, and only once")
+    check_ready(sandbox)
+
+
+async def _prepare(runtime: Runtime, container: Container) -> None:
+    """The log's directory, and compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
+    try:
+        await in_thread(_make_log_directory, container.guest.log_path)
+        await _refresh_program(runtime, container)
+    except SandboxError as error:
+        now = runtime.clock.now()
+        failed = Run(0, now, now, START_EXIT_CODE, START_ERROR, str(error))
+        pod_watch.record_end(runtime, container, failed)
+        raise
+
+
+def _make_log_directory(log_path: str) -> None:
+    try:
+        if log_path:
+            os.makedirs(os.path.dirname(log_path), 0o755, exist_ok=True)
+    except OSError as error:
+        raise storage_error(os.path.dirname(log_path), error) from error
+
+
+async def _refresh_program(runtime: Runtime, container: Container) -> None:
+    """An upgrade of wasmtime between create and start leaves the code that create had found behind."""
+    program = container.guest.program
+    compiled = await runtime.images.compiled(container.record.program["digest"])
+    if compiled is None:
+        raise StartFailure(
+            f"program of container {container.id} cannot be compiled for this engine: pull the image again"
+        )
+    if str(compiled) != program.compiled:
+        container.guest = container.guest._replace(program=program._replace(compiled=str(compiled)))
+        path = runtime.paths.guest_record(container.record.sandbox_id, container.id)
+        await in_thread(write_record, path, "guest", container.guest.to_json())
+
+
+async def _start(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
+    assert sandbox.process is not None, "a ready sandbox has a pod process"
+    try:
+        spec = runtime.paths.guest_record(sandbox.id, container.id)
+        container.follow(await sandbox.process.start(container.id, spec))
+    except (StartFailure, PodProcessGone):
+        pod_watch.settle_lost_run(runtime, container)
+        raise

@@ -1,0 +1,13 @@
+"""StreamContainers: the same list in pieces, all of one moment."""
+
+from collections.abc import AsyncIterator
+
+from cri_server import filters, wire
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.runtime import Runtime
+
+
+async def stream_containers(runtime: Runtime, request: cri.StreamContainersRequest) -> AsyncIterator[bytes]:
+    fields = [container.list_field for container in filters.containers(runtime, request.filter)]
+    for chunk in wire.chunks(fields):
+        yield chunk

@@ -1,0 +1,30 @@
+"""PodSandboxStatus: one sandbox, from memory. NOT_FOUND for an unknown one, which the kubelet relies on."""
+
+from cri_server import info
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.runtime import Runtime
+from cri_server.sandbox_store import Sandbox
+
+
+async def pod_sandbox_status(
+    runtime: Runtime, request: cri.PodSandboxStatusRequest
+) -> cri.PodSandboxStatusResponse | bytes:
+    """``timestamp`` stays 0: CRI's sign that container events are not offered."""
+    sandbox = runtime.sandbox(request.pod_sandbox_id)
+    if not request.verbose:
+        return sandbox.status_field
+    return cri.PodSandboxStatusResponse(status=sandbox.status, info={info.INFO: info.encoded(_info(sandbox))})
+
+
+def _info(sandbox: Sandbox) -> dict[str, object]:
+    return {
+        "pid": sandbox.process.pid if sandbox.process is not None and sandbox.ready else 0,
+        "processStatus": "running" if sandbox.ready else "deleted",
+        "netNamespaceClosed": not sandbox.ready,
+        "runtimeHandler": sandbox.record.runtime_handler,
+        "runtimeType": info.RUNTIME_TYPE,
+        "runtimeOptions": None,
+        "config": info.message_fields(sandbox.config),
+        "cgroup": sandbox.record.cgroup,
+        "network": sandbox.record.network_state,
+    }

@@ -1,0 +1,68 @@
+"""The one place where errors become gRPC status codes.
+
+The text of an error is what ``kubectl describe pod`` shows, so it goes out as it is. The kubelet looks at few codes
+(CRI: NOT_FOUND of status and stop, DEADLINE_EXCEEDED of ExecSync, UNIMPLEMENTED) and at prefixes of texts.
+"""
+
+import grpc
+import structlog
+
+from cri_server import errors as server
+from image_store import errors as images
+from sandbox import errors as sandbox
+
+log = structlog.get_logger()
+
+REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+"""CRI: a PullImage error that begins so is a waiting reason of its own."""
+
+_MOST_CHARACTERS = 2000
+"""Status messages travel in HTTP/2 headers, percent-encoded, and clients accept 8 KiB of those."""
+
+_CODES: dict[type[Exception], grpc.StatusCode] = {
+    server.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    server.UnknownObject: grpc.StatusCode.NOT_FOUND,
+    server.NameReserved: grpc.StatusCode.ALREADY_EXISTS,
+    server.WrongState: grpc.StatusCode.FAILED_PRECONDITION,
+    server.NotOffered: grpc.StatusCode.UNIMPLEMENTED,
+    server.ServerError: grpc.StatusCode.INTERNAL,
+    sandbox.InvalidSpec: grpc.StatusCode.INVALID_ARGUMENT,
+    sandbox.NotSupported: grpc.StatusCode.INVALID_ARGUMENT,
+    sandbox.PodProcessGone: grpc.StatusCode.FAILED_PRECONDITION,
+    sandbox.DiskFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    sandbox.SandboxError: grpc.StatusCode.INTERNAL,
+    images.InvalidReference: grpc.StatusCode.INVALID_ARGUMENT,
+    images.ManifestNotFound: grpc.StatusCode.NOT_FOUND,
+    images.RegistryUnavailable: grpc.StatusCode.UNAVAILABLE,
+    images.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
+    images.DigestMismatch: grpc.StatusCode.DATA_LOSS,
+    images.UnsupportedImage: grpc.StatusCode.INVALID_ARGUMENT,
+    images.ModuleInvalid: grpc.StatusCode.INVALID_ARGUMENT,
+    images.ProgramNotFound: grpc.StatusCode.INVALID_ARGUMENT,
+    images.NotWebAssembly: grpc.StatusCode.INVALID_ARGUMENT,
+    images.LimitExceeded: grpc.StatusCode.INVALID_ARGUMENT,
+    images.DiskFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    images.ImageStoreError: grpc.StatusCode.INTERNAL,
+}
+
+
+def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, str]:
+    """Code and text. What nobody expected is INTERNAL, and its traceback is in the log."""
+    for kind in type(error).__mro__:
+        if kind in _CODES:
+            return _CODES[kind], _text(error)
+    log.exception("an RPC failed unexpectedly", exc_info=error)
+    text = f"{method} failed unexpectedly ({type(error).__name__}: {error}); the log of wasmlet has the details"
+    return grpc.StatusCode.INTERNAL, _fitting(text)
+
+
+def _text(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, images.RegistryUnavailable) and not text.startswith(REGISTRY_UNAVAILABLE):
+        text = f"{REGISTRY_UNAVAILABLE}: {text}"
+    return _fitting(text)
+
+
+def _fitting(text: str) -> str:
+    printable = text.encode("utf-8", "replace").decode("utf-8")
+    return printable if len(printable) <= _MOST_CHARACTERS else printable[: _MOST_CHARACTERS - 1] + "…"

@@ -1,0 +1,118 @@
+"""A server from its start to its end.
+
+    paths and locks → stores, network, zygote → recovery → socket → serving → SIGTERM → stores closed, pods live on
+
+The socket is bound only after recovery: until then a client finds nobody, and never half of what there is.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import structlog
+
+from cri_server import logs, service_socket
+from cri_server.config import Settings
+from cri_server.errors import StartupError
+from cri_server.path_lock import locked
+from cri_server.paths import Paths
+
+if TYPE_CHECKING:
+    import grpc
+
+    from cri_server.runtime import Runtime
+
+_SECONDS_FOR_CALLS = 2.0
+_SECONDS_FOR_OPERATIONS = 10.0
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartupError."""
+    logs.configure(settings.log)
+    os.umask(0o022)
+    paths = Paths(settings.root, settings.state)
+    _make_directories(settings, paths)
+    with (
+        locked(os.path.join(paths.root, "lock"), f"root: {paths.root}", "give each server a root of its own"),
+        locked(os.path.join(paths.state, "lock"), f"state: {paths.state}", "give each server a state of its own"),
+        locked(settings.socket + ".lock", f"socket: {settings.socket}", "give each server a socket of its own"),
+    ):
+        service_socket.clear_way(settings.socket)
+        asyncio.run(_serve(settings, paths))
+
+
+def _make_directories(settings: Settings, paths: Paths) -> None:
+    _make_directory("root", paths.root, 0o755)
+    _make_directory("state", paths.state, 0o755)
+    _make_directory("socket", os.path.dirname(settings.socket), 0o755)
+    for folder in (paths.pods, paths.trash, paths.pod_states):
+        _make_directory("root" if folder.startswith(paths.root) else "state", folder, 0o700)
+
+
+def _make_directory(key: str, path: str, mode: int) -> None:
+    try:
+        os.makedirs(path, mode, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(0, "permission denied")
+    except OSError as error:
+        raise StartupError(
+            f"{key}: {path} cannot be used: {error.strerror}; choose a directory that can be written"
+        ) from error
+
+
+async def _serve(settings: Settings, paths: Paths) -> None:
+    from cri_server.assembly import open_runtime
+    from cri_server.operations import settle
+    from cri_server.recovery import recover
+
+    stopping = _stop_event()
+    async with AsyncExitStack() as stack:
+        runtime = await open_runtime(settings, paths, stack)
+        await recover(runtime)
+        server = await _listen(runtime, settings.socket)
+        _announce(settings)
+        await stopping.wait()
+        log.info("stopping: pods live on")
+        await server.stop(_SECONDS_FOR_CALLS)
+        await settle(runtime, _SECONDS_FOR_OPERATIONS)
+
+
+def _stop_event() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _listen(runtime: "Runtime", path: str) -> "grpc.aio.Server":
+    from grpc import aio
+
+    from cri_server.handlers import HANDLERS
+    from cri_server.service import OPTIONS, generic_handlers
+
+    server = aio.server(options=OPTIONS)
+    server.add_generic_rpc_handlers(generic_handlers(runtime, HANDLERS))
+    umask = os.umask(0o777 & ~service_socket.MODE)
+    try:
+        server.add_insecure_port(f"unix://{path}")
+    except RuntimeError as error:
+        raise StartupError(f"socket: {path} cannot be bound: {error}; choose another path") from error
+    finally:
+        os.umask(umask)
+    await server.start()
+    return server
+
+
+def _announce(settings: Settings) -> None:
+    from cri_server.readiness import notify_ready
+    from cri_server.version import wasmlet_version
+
+    gc.collect()
+    gc.freeze()  # what was imported stays: the collector need not look at it again
+    notify_ready()
+    log.info("serving", socket=settings.socket, root=settings.root, state=settings.state, version=wasmlet_version())

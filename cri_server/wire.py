@@ -1,0 +1,47 @@
+"""Responses assembled from messages that were serialised when the object last changed.
+
+Every CRI response that carries objects has them in field 1, whether it is repeated (lists, streams) or single (status).
+A serialised field can be put into a response as it is, so a list of a thousand objects is one join of bytes.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.message import Message
+
+_FIELD_1 = b"\x0a"
+_CHUNK_ITEMS = 100
+_CHUNK_BYTES = 1 << 20
+
+
+def field_1(message: Message) -> bytes:
+    """The message as field 1 of whatever response it goes into."""
+    body = message.SerializeToString()
+    return _FIELD_1 + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def joined(fields: Iterable[bytes]) -> bytes:
+    """One response."""
+    return b"".join(fields)
+
+
+def chunks(fields: Iterable[bytes]) -> Iterator[bytes]:
+    """Responses of a stream: at least one item each, at most a hundred or about a mebibyte."""
+    chunk: list[bytes] = []
+    size = 0
+    for field in fields:
+        chunk.append(field)
+        size += len(field)
+        if len(chunk) == _CHUNK_ITEMS or size >= _CHUNK_BYTES:
+            yield joined(chunk)
+            chunk, size = [], 0
+    if chunk:
+        yield joined(chunk)

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from cri_server.config_file import load_settings
+from cri_server.errors import StartupError
+
+MISTAKES = [
+    ('sockt = "/x"', 'sockt: unknown key; did you mean "socket"?'),
+    ('[network]\nbrigde = "b"', 'network.brigde: unknown key; did you mean "network.bridge"?'),
+    ("[entirely]\nother = 1", "entirely: unknown key; remove it"),
+    ("socket = 1", "socket: must be a string, not 1"),
+    ('root = "var"', "root: must be an absolute path, not 'var'"),
+    ("network = 3", "network: must be a section of its own, not 3"),
+    ("[network]\nmtu = -1", "network.mtu: must be greater than or equal to 0, not -1"),
+    ("[images]\nmax_layer_bytes = true", "images.max_layer_bytes: must be a whole number, not True"),
+    ("[images]\npinned = [1]", "images.pinned.0: must be a string, not 1"),
+    ('[log]\nlevel = "loud"', "log.level: must be 'debug', 'info', 'warning' or 'error', not 'loud'"),
+    ("no equals sign", "is not TOML:"),
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+@pytest.mark.parametrize(("text", "complaint"), MISTAKES)
+def test_a_mistake_is_one_line_that_names_file_key_and_remedy(file: Path, text: str, complaint: str) -> None:
+    file.write_text(text)
+    with pytest.raises(StartupError) as caught:
+        load_settings(file, {})
+    assert str(caught.value).startswith(f"{file}: {complaint}")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_file_leaves_out_is_the_default(file: Path) -> None:
+    file.write_text('[network]\nbridge = "test0"')
+    settings = load_settings(file, {})
+    assert settings.network.bridge == "test0"
+    assert settings.socket == "/run/wasmlet/wasmlet.sock"
+
+
+def test_options_of_the_command_line_win_over_the_file(file: Path) -> None:
+    file.write_text('root = "/from/file"\nstate = "/state"')
+    settings = load_settings(file, {"root": "/from/option"})
+    assert (settings.root, settings.state) == ("/from/option", "/state")
+
+
+def test_a_mistake_in_an_option_names_the_option(file: Path) -> None:
+    file.write_text("")
+    with pytest.raises(StartupError, match="^option --root: must be an absolute path, not 'relative'"):
+        load_settings(file, {"root": "relative"})
+
+
+def test_a_named_file_must_exist(file: Path) -> None:
+    with pytest.raises(
+        StartupError, match="cannot be read: No such file or directory; name another file with --config"
+    ):
+        load_settings(file, {})
