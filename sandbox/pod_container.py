@@ -9,6 +9,7 @@ of output) before anyone is told that it does not.
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -109,7 +110,7 @@ class PodContainer:
 
     def _report_started(self, pid: int, message: str) -> None:
         self.run = Run(pid=pid, started_at=time.time_ns(), message=message)
-        run_record.write_started(self.spec.run_path, self.run)
+        self._record(run_record.write_started)
         self._on_started(self)
 
     def _process_exit(self) -> None:
@@ -150,7 +151,21 @@ class PodContainer:
                 self._loop.unwatch(descriptor)
                 os.close(descriptor)
         self._report = self._stdin = -1
-        if self._group:
-            cgroup.remove(self._layout, self._group)
-        run_record.write_ended(self.spec.run_path, self.run)
+        self._remove_group()
+        self._record(run_record.write_ended)
         self._on_ended(self)
+
+    def _remove_group(self) -> None:
+        """What cannot be removed now goes with the pod's group."""
+        try:
+            if self._group:
+                cgroup.remove(self._layout, self._group)
+        except (OSError, SandboxError) as error:
+            print(error, file=sys.stderr, flush=True)
+
+    def _record(self, write: Callable[[str, Run], None]) -> None:
+        """Whoever took the record away has given the container up: the pod goes on all the same."""
+        try:
+            write(self.spec.run_path, self.run)
+        except SandboxError as error:
+            print(error, file=sys.stderr, flush=True)

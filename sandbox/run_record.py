@@ -40,10 +40,12 @@ def read(path: str) -> Run:
 
 
 def write_started(path: str, run: Run) -> None:
+    """Raises SandboxError."""
     _write_slot(path, 0, _STARTED, run)
 
 
 def write_ended(path: str, run: Run) -> None:
+    """Raises SandboxError."""
     _write_slot(path, SLOT_BYTES, _ENDED, run)
 
 
@@ -55,13 +57,14 @@ def _read_slot(kind: str, slot: bytes, path: str) -> Run | None:
 
 
 def _write_slot(path: str, offset: int, kind: str, run: Run) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.pwrite(descriptor, _fitting(kind, run), offset)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(descriptor, _fitting(kind, run), offset)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise records.storage_error(path, error) from error
-    finally:
-        os.close(descriptor)
 
 
 def _fitting(kind: str, run: Run) -> bytes:

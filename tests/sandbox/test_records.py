@@ -1,5 +1,6 @@
 """Records on disk: whole, replaced atomically, or recognised as torn."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -31,10 +32,8 @@ def test_a_flipped_bit_is_noticed(values: dict[str, object], data: st.DataObject
     whole = bytearray(records.encode("pod", values))
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] ^= 1 << data.draw(st.integers(0, 7))
-    try:
-        assert records.decode("pod", bytes(whole), "x") == values  # a header's zero or space more or less
-    except records.TornRecord:
-        pass
+    with contextlib.suppress(records.TornRecord):  # or it is a header's zero or space more or less
+        assert records.decode("pod", bytes(whole), "x") == values
 
 
 @given(st.binary())

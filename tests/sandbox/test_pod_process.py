@@ -1,0 +1,360 @@
+"""Pod processes and their guests, for real: namespaces, logs, exits, kills."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox import control, run_record
+from sandbox.cgroup import tree as cgroup
+from sandbox.errors import InvalidSpec, PodProcessGone, SandboxError, StartFailure
+from sandbox.pod_process_link import PodProcess, open_connection
+from sandbox.pod_processes import PodProcesses
+from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
+from tests.sandbox.conftest import Exits, Node, log_lines
+
+
+async def start(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
+    return await process.start(spec.container_id, node.write(spec))
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    return {int(link.name): os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def in_pod(node: Node, scenario: Callable[[PodProcesses, PodSpec, PodProcess], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with node.processes() as processes:
+            pod = node.pod_spec()
+            await scenario(processes, pod, await processes.run(pod))
+
+    asyncio.run(run())
+
+
+def test_a_guest_runs_logs_and_exits(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "hello")
+        started = await start(process, node, spec)
+        assert started.pid > 0
+        run = await exits.next()
+        assert (run.exit_code, run.reason, run.message) == (0, "Completed", "")
+        assert run.finished_at >= run.started_at == started.started_at > 0
+        assert run_record.read(spec.run_path) == run
+        assert [(stream, tag) for stream, tag, _ in log_lines(spec)] == [("stdout", "F")]
+
+    in_pod(node, scenario)
+
+
+def test_an_exit_code_is_the_guests_own(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        await start(process, node, node.guest_spec(pod, "exit3"))
+        run = await exits.next()
+        assert (run.exit_code, run.reason) == (3, "Error")
+
+    in_pod(node, scenario)
+
+
+def test_a_trap_is_134_with_its_backtrace_in_status_and_log(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "trap")
+        await start(process, node, spec)
+        run = await exits.next()
+        assert (run.exit_code, run.reason) == (134, "Error")
+        log = "\n".join(content for stream, _, content in log_lines(spec) if stream == "stderr")
+        for text in ("unreachable", "inner", "middle"):
+            assert text in run.message
+            assert text in log
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize("guest", ["busy", "sleeper", "stdin_block"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, 137), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_guest_whatever_it_does(node: Node, guest: str, number: int, code: int) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, guest, stdin=True)
+        await start(process, node, spec)
+        await until(lambda: guest == "stdin_block" or log_lines(spec) != [])
+        await process.signal(spec.container_id, number)
+        run = await exits.next()
+        assert (run.exit_code, run.reason) == (code, "Error")
+        await process.signal(spec.container_id, number)
+
+    in_pod(node, scenario)
+
+
+def test_without_stdin_a_guest_reads_its_end(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "stdin_block")
+        await start(process, node, spec)
+        assert (await exits.next()).exit_code == 0
+        assert log_lines(spec)[-1][2] == "eof"
+
+    in_pod(node, scenario)
+
+
+def test_both_streams_and_a_terminal(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        for tty, streams in ((False, {"stdout", "stderr"}), (True, {"stdout"})):
+            spec = node.guest_spec(pod, "both_streams", tty=tty)
+            await start(process, node, spec)
+            await exits.next()
+            assert {stream for stream, _, _ in log_lines(spec)} == streams
+            assert not any("\r" in content for _, _, content in log_lines(spec))
+
+    in_pod(node, scenario)
+
+
+def test_a_flood_loses_no_line(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "flood", "300000")
+        await start(process, node, spec)
+        assert (await exits.next()).exit_code == 0
+        numbers = [int(content.split()[-1]) for _, _, content in log_lines(spec)]
+        assert len(numbers) == 300_000
+        assert numbers == list(range(numbers[0], numbers[0] + 300_000))
+
+    in_pod(node, scenario)
+
+
+def test_rotation_splits_no_line_and_loses_none(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "flood", "300000")
+        await start(process, node, spec)
+        path, parts = Path(spec.log_path), []
+        for number in range(20):
+            part = path.with_suffix(f".{number}")
+            path.rename(part)
+            parts.append(part)
+            await process.reopen_log(spec.container_id)
+            assert path.exists()
+        await exits.next()
+        text = b"".join(part.read_bytes() for part in [*parts, path])
+        assert text.count(b"\n") == 300_000
+        assert all(part.read_bytes()[-1:] in (b"", b"\n") for part in parts)
+
+    in_pod(node, scenario)
+
+
+def test_reopening_the_log_of_none_is_refused(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        with pytest.raises(InvalidSpec, match="not running"):
+            await process.reopen_log("nobody")
+
+    in_pod(node, scenario)
+
+
+def test_a_failed_start_is_128_with_the_cause(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        missing = ProgramSpec("module", "/nowhere.cwasm", "_start")
+        for spec, cause in (
+            (node.guest_spec(pod, "hello", program=missing), "nowhere"),
+            (node.guest_spec(pod, "initial_memory", memory_limit=1 << 20), "memory"),
+            (node.guest_spec(pod, "hello", log_path="/proc/no/such/0.log"), "cannot be written"),
+        ):
+            with pytest.raises(StartFailure, match=cause):
+                await start(process, node, spec)
+            run = await exits.next()
+            assert (run.exit_code, run.reason) == (128, "StartError")
+            assert cause in run.message
+            assert run_record.read(spec.run_path) == run
+
+    in_pod(node, scenario)
+
+
+def test_a_container_runs_once(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "sleeper")
+        await start(process, node, spec)
+        with pytest.raises(InvalidSpec, match="started before"):
+            await start(process, node, spec)
+        await process.signal(spec.container_id, signal.SIGKILL)
+        await exits.next()
+        with pytest.raises(InvalidSpec, match="started before"):
+            await start(process, node, spec)
+
+    in_pod(node, scenario)
+
+
+def test_the_memory_limit_ends_the_guest_alone(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        bystander = node.guest_spec(pod, "sleeper")
+        await start(process, node, bystander)
+        await start(process, node, node.guest_spec(pod, "memory_hog", limits={"memory_limit": 32 << 20}))
+        run = await exits.next()
+        assert (run.exit_code, run.reason) == (137, "OOMKilled")
+        assert not run_record.read(bystander.run_path).finished_at
+
+    in_pod(node, scenario)
+
+
+def test_a_guest_is_confined(node: Node) -> None:
+    """What the kernel says of the guest process: user, groups, capabilities, privileges, files, cgroup, namespaces."""
+
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "sleeper", uid=1000, gid=1001, groups=[1001, 2000])
+        started = await start(process, node, spec)
+        lines = Path(f"/proc/{started.pid}/status").read_text().splitlines()
+        status = {key: value.split() for key, value in (line.split(":", 1) for line in lines)}
+        assert status["Uid"] == ["1000"] * 4
+        assert status["Gid"] == ["1001"] * 4
+        assert status["Groups"] == ["1001", "2000"]
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert status[kind] == ["0" * 16]
+        assert status["NoNewPrivs"] == ["1"]
+        assert os.path.samefile(f"/proc/{started.pid}/root", Path(spec.layer) / "upper")
+        assert Path(f"/proc/{started.pid}/mounts").read_text().count("\n") == 1
+        group = Path(f"/proc/{started.pid}/cgroup").read_text()
+        assert f"{pod.cgroup}/{spec.container_id}" in group
+        for name, shared in (("net", True), ("ipc", True), ("uts", True), ("pid", True), ("mnt", False)):
+            ours, theirs, hosts = (os.readlink(f"/proc/{pid}/ns/{name}") for pid in (started.pid, process.pid, "self"))
+            assert (ours == theirs) is shared
+            assert ours != hosts
+
+    in_pod(node, scenario)
+
+
+def test_a_guest_holds_no_descriptor_of_others(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        other = node.guest_spec(pod, "sleeper", stdin=True)
+        first = await start(process, node, other)
+        started = await start(process, node, node.guest_spec(pod, "sleeper"))
+        held, others = descriptors(started.pid), descriptors(first.pid)
+        assert set(held) >= {0, 1, 2}
+        private = {target for target in held.values() if target.startswith(("pipe:", "socket:"))}
+        assert not private & set(others.values())
+        assert not {target for target in held.values() if target.endswith((".log", "epoll", "control.sock"))} & set(
+            descriptors(process.pid).values()
+        )
+
+    in_pod(node, scenario)
+
+
+def test_killing_the_server_side_leaves_the_pod(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "sleeper")
+        await start(process, node, spec)
+        process.release()
+        again = await processes.adopt(pod.sandbox_id)
+        assert again is not None
+        assert again.pid == process.pid
+        exits = Exits(again)
+        await again.signal(spec.container_id, signal.SIGTERM)
+        assert (await exits.next()).exit_code == 143
+
+    in_pod(node, scenario)
+
+
+def test_the_death_of_a_pod_process_is_its_guests_death(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        ended = asyncio.Event()
+        process.on_end = ended.set
+        started = await start(process, node, node.guest_spec(pod, "busy"))
+        os.kill(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            await ended.wait()
+        assert not Path(f"/proc/{started.pid}").exists()
+        assert not process.alive
+        assert await processes.adopt(pod.sandbox_id) is None
+        with pytest.raises(PodProcessGone):
+            await process.reopen_log("any")
+        await process.shutdown()
+
+    in_pod(node, scenario)
+
+
+def test_the_death_of_the_zygote_harms_no_pod_and_the_next_one_is_served(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "sleeper")
+        started = await start(process, node, spec)
+        first = processes.zygote_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        fresh = await processes.run(node.pod_spec())
+        assert fresh.alive
+        assert processes.zygote_pid not in (None, first)
+        assert Path(f"/proc/{started.pid}").exists()
+        assert process.alive
+
+    in_pod(node, scenario)
+
+
+def test_pods_are_forked_while_the_zygote_dies_again_and_again(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        async def one() -> None:
+            spec = node.pod_spec()
+            try:
+                assert (await processes.run(spec)).alive
+            except SandboxError:
+                assert spec.sandbox_id not in processes.known()
+
+        async def killer() -> None:
+            for _ in range(5):
+                await asyncio.sleep(0.05)
+                if processes.zygote_pid is not None:
+                    os.kill(processes.zygote_pid, signal.SIGKILL)
+
+        await asyncio.gather(killer(), *(one() for _ in range(30)))
+
+    in_pod(node, scenario)
+    assert cgroup.processes(node.layout, node.cgroup_parent) == []
+
+
+def test_a_pod_that_cannot_be_isolated_says_why_and_leaves_nothing(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.pod_spec(sysctls={"net.no.such": "1"})
+        with pytest.raises(SandboxError, match=r"net\.no\.such"):
+            await processes.run(spec)
+        assert spec.sandbox_id not in processes.known()
+        assert await processes.adopt(spec.sandbox_id) is None
+
+    in_pod(node, scenario)
+
+
+def test_a_request_from_a_newer_server_is_refused_with_a_sentence(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        connection = open_connection(processes.folder(pod.sandbox_id))
+        control.send(connection, {"version": 9, "id": 1, "op": "levitate"})
+        answer, _ = await asyncio.to_thread(control.receive, connection)
+        connection.close()
+        assert answer is not None
+        assert "levitate" in answer["message"]
+
+    in_pod(node, scenario)
+
+
+def test_a_full_disk_blocks_the_log_and_loses_nothing(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "flood", "100000", log_path=str(node.small_disk(1 << 20) / "0.log"))
+        filler = Path(spec.log_path).with_name("filler")
+        filler.write_bytes(b"x" * (900 << 10))
+        await start(process, node, spec)
+        await until(lambda: Path(spec.log_path).stat().st_size > 50_000)
+        await asyncio.sleep(0.3)
+        assert not run_record.read(spec.run_path).finished_at
+        node.grow_disk(64 << 20)
+        assert (await exits.next()).exit_code == 0
+        assert len(log_lines(spec)) == 100_000
+
+    in_pod(node, scenario)
