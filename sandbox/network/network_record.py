@@ -1,0 +1,39 @@
+"""What a server's network keeps for good: the range it once chose, and the one the kubelet announced."""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from sandbox import records
+from sandbox.network.subnets import parse_subnet
+
+_FILE, _KIND = "network.record", "network"
+
+log = structlog.get_logger(__name__)
+
+
+class NetworkRecord(NamedTuple):
+    subnet: IPv4Network | None = None
+    pod_cidr: IPv4Network | None = None
+
+
+def load(root: Path) -> NetworkRecord:
+    """Empty if there is none; one that cannot be read is set aside."""
+    path = root / _FILE
+    try:
+        fields = records.read_record(str(path), _KIND)
+        return NetworkRecord(*(parse_subnet(fields[name]) if fields[name] else None for name in NetworkRecord._fields))
+    except FileNotFoundError:
+        return NetworkRecord()
+    except (records.TornRecord, KeyError) as error:
+        aside = records.set_aside(str(path), str(root / "set-aside"))
+        log.warning("network record set aside: a pod range is chosen anew", cause=str(error), moved_to=aside)
+        return NetworkRecord()
+
+
+def save(root: Path, record: NetworkRecord) -> None:
+    """Raises DiskFull."""
+    fields = {name: str(value) if value else "" for name, value in record._asdict().items()}
+    records.write_record(str(root / _FILE), _KIND, fields)

@@ -1,0 +1,41 @@
+"""What a pod network has to offer. wasmlet's own is ``bridge.BridgeNetwork``."""
+
+from typing import Any, NamedTuple, Protocol
+
+
+class Attachment(NamedTuple):
+    ips: list[str]
+    """The pod's addresses; the first is the one its status shows (CRI: PodSandboxNetworkStatus)."""
+    state: dict[str, Any]
+    """JSON values that the caller keeps in the pod's record and hands back to ``detach`` and ``restore``."""
+
+
+class NetworkProvider(Protocol):
+    """Serves the pods that have a network namespace of their own. A pod is named by its sandbox id."""
+
+    async def open(self) -> None:
+        """Make the network ready. A failure is told by ``condition`` and tried again in the background, not raised."""
+
+    async def close(self) -> None:
+        """End all background work. Attached pods stay attached."""
+
+    async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+        """Give the namespace its interfaces, addresses and routes; all of it stands on return.
+
+        Raises SandboxError. Undoes itself on failure and when it is cancelled.
+        """
+
+    async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
+        """Give everything back. Idempotent. The pod's processes must be dead; its namespace may be gone."""
+
+    def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
+        """When the server starts: this pod lives, and keeps what its record says."""
+
+    async def sweep(self, live: set[str]) -> None:
+        """When the server has started and restored: remove what is left of pods that are no more."""
+
+    async def set_pod_cidr(self, cidr: str) -> None:
+        """Take over the node's pod range (CRI: UpdateRuntimeConfig) for new pods, for good. Never raises."""
+
+    def condition(self) -> tuple[bool, str, str]:
+        """CRI's NetworkReady condition: whether it is, the reason in one word, the message."""
