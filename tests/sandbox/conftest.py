@@ -75,15 +75,15 @@ class Node:
         )
         return spec._replace(**changes)
 
-    def guest_spec(self, pod: PodSpec, program: str, *arguments: str, **changes: Any) -> GuestSpec:
+    def guest_spec(self, pod: PodSpec, guest: str, /, *arguments: str, **changes: Any) -> GuestSpec:
         container_id = secrets.token_hex(32)
         folder = self.folder / container_id
         for name in ("upper", "work", "root"):
             (folder / "layer" / name).mkdir(parents=True)
-        kind, compiled = compiled_guest(program)
+        kind, compiled = compiled_guest(guest)
         spec = GuestSpec(
             container_id=container_id,
-            argv=[program, *arguments],
+            argv=[guest, *arguments],
             env=["PATH=/bin"],
             working_dir="/",
             program=ProgramSpec(kind, str(compiled), "_start"),

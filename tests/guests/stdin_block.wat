@@ -1,0 +1,22 @@
+;; Echoes what it reads and says when that ends.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "eof\n")
+  ;; write the $length bytes at $text to $fd
+  (func $say (param $fd i32) (param $text i32) (param $length i32)
+    (i32.store (i32.const 0) (local.get $text))
+    (i32.store (i32.const 4) (local.get $length))
+    (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (loop $again
+      (i32.store (i32.const 32) (i32.const 1024))
+      (i32.store (i32.const 36) (i32.const 4096))
+      (drop (call $fd_read (i32.const 0) (i32.const 32) (i32.const 1) (i32.const 40)))
+      (if (i32.load (i32.const 40))
+        (then
+          (call $say (i32.const 1) (i32.const 1024) (i32.load (i32.const 40)))
+          (br $again))))
+    (call $say (i32.const 1) (i32.const 16) (i32.const 4)))
+)
