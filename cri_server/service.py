@@ -33,7 +33,7 @@ Behaviour = Callable[..., Any]
 log = structlog.get_logger()
 
 
-def generic_handlers(runtime: Runtime, handlers: Mapping[str, Handler]) -> list[grpc.GenericRpcHandler[Any, Any]]:
+def generic_handlers(runtime: Runtime, handlers: Mapping[str, Handler]) -> "list[grpc.GenericRpcHandler[Any, Any]]":
     """``handlers``: by method name; the names of both services differ."""
     services = cri.DESCRIPTOR.services_by_name.values()
     return [_service_handler(runtime, service, handlers) for service in services]
@@ -41,7 +41,7 @@ def generic_handlers(runtime: Runtime, handlers: Mapping[str, Handler]) -> list[
 
 def _service_handler(
     runtime: Runtime, service: ServiceDescriptor, handlers: Mapping[str, Handler]
-) -> grpc.GenericRpcHandler[Any, Any]:
+) -> "grpc.GenericRpcHandler[Any, Any]":
     methods = {method.name: _method_handler(runtime, method, handlers.get(method.name)) for method in service.methods}
     return grpc.method_handlers_generic_handler(service.full_name, methods)
 

@@ -1,0 +1,265 @@
+"""Stand-ins for pod processes, images and the network, so that the order and the undoing of operations can be seen.
+
+They misbehave on demand: ``fail`` holds what raises when it is reached, ``pause`` what waits until it is released.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from image_store.image import Image, ImageConfig, Program
+from image_store.store import Usage
+from sandbox import run_record
+from sandbox.errors import PodProcessGone, StartFailure
+from sandbox.network.provider import Attachment
+from sandbox.records import read_record
+from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
+
+
+class Gate:
+    """What a test lets happen at a named place."""
+
+    def __init__(self) -> None:
+        self.fail: dict[str, Exception] = {}
+        self.pause: dict[str, asyncio.Event] = {}
+        self.reached: dict[str, asyncio.Event] = {}
+        self.log: list[str] = []
+
+    def hold(self, place: str) -> None:
+        self.pause[place] = asyncio.Event()
+        self.reached[place] = asyncio.Event()
+
+    def release(self, place: str) -> None:
+        self.pause.pop(place).set()
+
+    async def pass_(self, place: str) -> None:
+        self.log.append(place)
+        if place in self.pause:
+            pause = self.pause[place]
+            self.reached[place].set()
+            await pause.wait()
+        if place in self.fail:
+            raise self.fail[place]
+
+
+def _ignore(*_: Any) -> None:
+    pass
+
+
+class FakePodProcess:
+    """Guests ignore every signal in ``deaf`` and end by all others."""
+
+    def __init__(self, sandbox_id: str, gate: Gate) -> None:
+        self.sandbox_id = sandbox_id
+        self.pid = 4242
+        self.netns_path = "/proc/4242/ns/net"
+        self.alive = True
+        self.deaf: set[int] = set()
+        self.signals: list[int] = []
+        self.guests: dict[str, tuple[GuestSpec, Run]] = {}
+        self.reopened: list[str] = []
+        self.on_start: Callable[[str, Run], None] = _ignore
+        self.on_exit: Callable[[str, Run], None] = _ignore
+        self.on_end: Callable[[], None] = _ignore
+        self._gate = gate
+
+    async def start(self, container_id: str, spec_path: str) -> Run:
+        spec = GuestSpec.from_json(read_record(spec_path, "guest"))
+        try:
+            await self._gate.pass_("start")
+        except StartFailure as error:
+            now = time.time_ns()
+            run_record.write_ended(spec.run_path, Run(0, now, now, 128, "StartError", str(error)))
+            raise
+        if not self.alive:
+            raise PodProcessGone("pod process is gone")
+        run = Run(pid=4343, started_at=time.time_ns())
+        run_record.write_started(spec.run_path, run)
+        self.guests[container_id] = (spec, run)
+        return run
+
+    async def signal(self, container_id: str, number: int) -> None:
+        await self._gate.pass_("signal")
+        self.signals.append(number)
+        if container_id in self.guests and number not in self.deaf:
+            self.exit(container_id, 128 + number)
+
+    async def reopen_log(self, container_id: str) -> None:
+        await self._gate.pass_("reopen_log")
+        self.reopened.append(container_id)
+
+    async def shutdown(self) -> None:
+        await self._gate.pass_("shutdown")
+        self.die()
+
+    def exit(self, container_id: str, code: int) -> None:
+        """The guest ends by itself."""
+        spec, run = self.guests.pop(container_id)
+        ended = run._replace(finished_at=time.time_ns(), exit_code=code, reason="Error" if code else "Completed")
+        run_record.write_ended(spec.run_path, ended)
+        self.on_exit(container_id, ended)
+
+    def die(self) -> None:
+        """The pod process ends, and with it, unrecorded, its guests."""
+        if self.alive:
+            self.alive = False
+            self.guests.clear()
+            self.on_end()
+
+
+class FakePods:
+    def __init__(self, state: Path, gate: Gate) -> None:
+        self._pods = state / "pods"
+        self._gate = gate
+        self.processes: dict[str, FakePodProcess] = {}
+        self.loaded: list[ProgramSpec] = []
+        self.zygote_pid = 4141
+
+    def folder(self, sandbox_id: str) -> Path:
+        return self._pods / sandbox_id
+
+    def known(self) -> list[str]:
+        return [folder.name for folder in self._pods.iterdir()]
+
+    async def load(self, program: ProgramSpec) -> None:
+        self.loaded.append(program)
+
+    async def run(self, spec: PodSpec) -> FakePodProcess:
+        self.folder(spec.sandbox_id).mkdir(parents=True)
+        process = self.processes[spec.sandbox_id] = FakePodProcess(spec.sandbox_id, self._gate)
+        try:
+            await self._gate.pass_("run")
+        except BaseException:
+            await self.destroy(spec.sandbox_id)
+            raise
+        return process
+
+    async def adopt(self, sandbox_id: str) -> FakePodProcess | None:
+        process = self.processes.get(sandbox_id)
+        return process if process is not None and process.alive else None
+
+    async def destroy(self, sandbox_id: str) -> None:
+        process = self.processes.get(sandbox_id)
+        if process is not None:
+            process.die()
+        if self.folder(sandbox_id).is_dir():
+            for path in self.folder(sandbox_id).iterdir():
+                path.unlink()
+            self.folder(sandbox_id).rmdir()
+
+
+class FakeNetwork:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.attached: dict[str, str] = {}
+        self.swept: set[str] | None = None
+        self.cidr = ""
+        self.state = (True, "", "")
+
+    async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+        await self._gate.pass_("attach")
+        address = f"10.0.0.{len(self.attached) + 2}"
+        self.attached[sandbox_id] = address
+        return Attachment([address], {"address": address})
+
+    async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
+        await self._gate.pass_("detach")
+        self.attached.pop(sandbox_id, None)
+
+    def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
+        self.attached[sandbox_id] = state["address"]
+
+    async def sweep(self, live: set[str]) -> None:
+        self.swept = live
+
+    async def set_pod_cidr(self, cidr: str) -> None:
+        await self._gate.pass_("set_pod_cidr")
+        self.cidr = cidr
+
+    def condition(self) -> tuple[bool, str, str]:
+        return self.state
+
+
+ARTIFACT = Image(
+    id="sha256:" + "a" * 64,
+    repo_tags=("registry.test/hello:1",),
+    repo_digests=("registry.test/hello@sha256:" + "d" * 64,),
+    size=1234,
+    config=ImageConfig(),
+    raw_config=b'{"architecture":"wasm"}',
+    annotations={},
+    rootfs=None,
+    pinned=False,
+    chain_id="",
+)
+PROGRAM = Program(
+    kind="module",
+    digest="sha256:" + "b" * 64,
+    source=Path("/images/hello.wasm"),
+    compiled=Path("/images/compiled/hello"),
+    name="hello.wasm",
+    entry="_start",
+    unmet_imports=(),
+    has_command_entry=True,
+)
+
+
+class FakeImages:
+    def __init__(self, root: Path, gate: Gate) -> None:
+        self._root = root
+        self._gate = gate
+        self.present: dict[str, Image] = {ARTIFACT.id: ARTIFACT}
+        self.found: Program = PROGRAM
+        self.current: Path | None = PROGRAM.compiled
+        self.held: dict[str, tuple[Image, Program]] = {}
+        self.collected = 0
+        self.pulled: list[tuple[str, Any]] = []
+
+    def get(self, reference: str) -> Image | None:
+        for image in self.present.values():
+            if reference in (image.id, *image.repo_tags, *image.repo_digests):
+                return image
+        return None
+
+    def images(self) -> tuple[Image, ...]:
+        return tuple(self.present.values())
+
+    async def pull(self, reference: str, credentials: Any = None) -> Image:
+        self.pulled.append((reference, credentials))
+        await self._gate.pass_("pull")
+        return ARTIFACT
+
+    async def remove(self, reference: str) -> None:
+        image = self.get(reference)
+        if image is not None:
+            del self.present[image.id]
+
+    async def program(self, image: Image, command: str, search_path: str) -> Program:
+        await self._gate.pass_("program")
+        return self.found
+
+    async def compiled(self, program_digest: str) -> Path | None:
+        await self._gate.pass_("compiled")
+        return self.current
+
+    def hold(self, holder: str, image: Image, program: Program) -> None:
+        self.held[holder] = (image, program)
+
+    def release(self, holder: str) -> None:
+        self.held.pop(holder, None)
+
+    async def collect_garbage(self) -> None:
+        self.collected += 1
+
+    def recently_used_programs(self, limit: int) -> list[Program]:
+        return [PROGRAM][:limit]
+
+    def usage(self) -> Usage:
+        return Usage(self._root, 1000, 10, time.time_ns())
+
+
+KILL = int(signal.SIGKILL)
+TERM = int(signal.SIGTERM)

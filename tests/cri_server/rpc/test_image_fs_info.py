@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from tests.cri_server.conftest import Node
+from tests.cri_server.rpc.test_pod_sandbox_run import Run
+
+
+def test_the_kubelet_finds_an_existing_directory_and_figures(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        [usage] = (await node.client("ImageFsInfo")).image_filesystems
+        assert Path(usage.fs_id.mountpoint).is_dir()
+        assert usage.HasField("used_bytes")
+        assert (usage.used_bytes.value, usage.inodes_used.value) == (1000, 10)
+        assert usage.timestamp > 0
+
+    node(scenario)
