@@ -79,9 +79,8 @@ class AddressBook:
         """Idempotent."""
         interface = self._held.pop(holder, None)
         if interface is not None:
-            for network, addresses in self._ranges.items():
-                if interface.ip in network:
-                    addresses.free(interface.ip, holder)
+            for addresses in self._ranges.values():
+                addresses.free(interface.ip, holder)
 
     def _exhausted(self, network: IPv4Network) -> str:
         holders = sum(interface.ip in network for interface in self._held.values())
@@ -110,7 +109,9 @@ class _Range:
         return None
 
     def free(self, address: IPv4Address, holder: str) -> None:
-        self._freed.append((address, holder))
+        """An address of another range, or the first or last of this one, is none that pods get."""
+        if self._network.network_address < address < self._network.broadcast_address:
+            self._freed.append((address, holder))
 
     def _once_round(self, start: IPv4Address) -> Iterator[IPv4Address]:
         """Every address once, from behind ``start``, lest a restart begin with addresses that were given last."""

@@ -57,6 +57,7 @@ class BridgeNetwork:
         self._addresses = AddressBook()
         self._device: Device | None = None
         self._failure = "it has not been started"
+        self._closing = asyncio.Event()
         self._bringing_up = asyncio.Lock()
         self._attaching = asyncio.Semaphore(_AT_A_TIME)
         self._leftovers: set[str] = set()
@@ -65,13 +66,12 @@ class BridgeNetwork:
         self._cleaning: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
+        self._closing.clear()
         self._record = network_record.load(self._root)
         await self._try_to_bring_up()
 
     async def close(self) -> None:
-        for task in (self._retrying, self._cleaning):
-            if task is not None:
-                task.cancel()
+        self._closing.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._host.release()
 
@@ -176,8 +176,7 @@ class BridgeNetwork:
 
     async def _clean_leftovers(self) -> None:
         """Pairs whose namespace lives on, held by somebody, though the pod is gone."""
-        while self._leftovers:
-            await asyncio.sleep(_LEFTOVER_SECONDS)
+        while self._leftovers and not await self._closes_within(_LEFTOVER_SECONDS):
             names, self._leftovers = self._leftovers, set()
             await self._delete(sorted(names))
 
@@ -199,11 +198,15 @@ class BridgeNetwork:
 
     async def _retry(self) -> None:
         """Without a ready network the kubelet sends no pod that would be a reason to try."""
-        while self._device is None:
-            await asyncio.sleep(_RETRY_SECONDS)
+        while self._device is None and not await self._closes_within(_RETRY_SECONDS):
             with suppress(SandboxError):  # condition() tells it
                 await self._bring_up()
-        log.info("pod network is ready")
+                log.info("pod network is ready")
+
+    async def _closes_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        return self._closing.is_set()
 
     async def _bring_up(self) -> None:
         """Also one that is up, with the ranges as they are now. Raises SandboxError."""

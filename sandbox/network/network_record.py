@@ -7,6 +7,7 @@ from typing import NamedTuple
 import structlog
 
 from sandbox import records
+from sandbox.errors import InvalidSpec
 from sandbox.network.subnets import parse_subnet
 
 _FILE, _KIND = "network.record", "network"
@@ -24,10 +25,11 @@ def load(root: Path) -> NetworkRecord:
     path = root / _FILE
     try:
         fields = records.read_record(str(path), _KIND)
-        return NetworkRecord(*(parse_subnet(fields[name]) if fields[name] else None for name in NetworkRecord._fields))
+        texts = [str(fields[name]) for name in NetworkRecord._fields]
+        return NetworkRecord(*(parse_subnet(text) if text else None for text in texts))
     except FileNotFoundError:
         return NetworkRecord()
-    except (records.TornRecord, KeyError) as error:
+    except (records.TornRecord, InvalidSpec, KeyError) as error:
         aside = records.set_aside(str(path), str(root / "set-aside"))
         log.warning("network record set aside: a pod range is chosen anew", cause=str(error), moved_to=aside)
         return NetworkRecord()
