@@ -51,19 +51,16 @@ class NetworkSettings(Section):
     """The network of pods that do not use the host's: a bridge of wasmlet's own."""
 
     bridge: str = Field(
-        default="wasmlet0",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$",
-        description="Name of the bridge: at most 15 characters, one per server.",
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,14})?$",
+        description='Name of the bridge, at most 15 characters; "": one made of the state\'s path, different for each server.',
     )
     subnet: str = Field(
-        default="10.85.0.0/16",
-        description="Addresses for pods until the kubelet announces the node's pod CIDR.",
-    )
-    mtu: int = Field(
-        default=0,
-        ge=0,
-        le=65535,
-        description="Of the bridge and the pods' interfaces, in bytes. 0: the default route's.",
+        default="",
+        description=(
+            "Addresses for pods until the kubelet announces the node's pod CIDR; "
+            '"": a free /24 of 10.88.0.0/16, chosen at the first start.'
+        ),
     )
 
 
@@ -128,7 +125,7 @@ class SecuritySettings(Section):
 
 
 class Settings(Section):
-    """Paths. `root` lasts, `state` is volatile. Servers side by side need their own of each, and their own bridge."""
+    """Paths. `root` lasts, `state` is volatile. Servers side by side need their own of each."""
 
     socket: AbsolutePath = Field(
         default="/run/wasmlet/wasmlet.sock",
