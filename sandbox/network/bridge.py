@@ -56,6 +56,7 @@ class BridgeNetwork:
         self._record = NetworkRecord()
         self._addresses = AddressBook()
         self._device: Device | None = None
+        self._served: set[IPv4Network] = set()
         self._failure = "it has not been started"
         self._closing = asyncio.Event()
         self._bringing_up = asyncio.Lock()
@@ -82,7 +83,7 @@ class BridgeNetwork:
             try:
                 await in_own_thread(self._host.remove)
             except OSError as error:
-                raise SandboxError(f"bridge {self._host.name} cannot be removed: {error.strerror or error}") from error
+                raise SandboxError(f"bridge {self._host.name} cannot be removed: {error}") from error
 
     async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
         attaching = self._in_background(self._attach(sandbox_id, netns_path))
@@ -99,10 +100,12 @@ class BridgeNetwork:
             self._cleaning = self._in_background(self._clean_leftovers())
 
     def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
-        self._addresses.hold(sandbox_id, IPv4Interface(state["address"]))
+        if state:
+            self._addresses.hold(sandbox_id, IPv4Interface(state["address"]))
 
     async def sweep(self, live: set[str]) -> None:
-        await self._try_to_bring_up()  # with the ranges of restored pods
+        if self._device is None or not self._addresses.used_ranges <= self._served:
+            await self._try_to_bring_up()
         known = live | self._addresses.holders
         try:
             removed = await in_own_thread(lambda: bridge_device.delete_ports(self._host.name, known))
@@ -217,6 +220,7 @@ class BridgeNetwork:
             except SandboxError as error:
                 self._device, self._failure = None, str(error)
                 raise
+            self._served = {network, *used}
             self._addresses.use(network)
             self._remember(network)
 
@@ -227,7 +231,7 @@ class BridgeNetwork:
                 network = self._record.pod_cidr or self._configured or self._chosen_range(used)
                 return network, self._host.up(sorted({network, *used}))
         except OSError as error:
-            raise SandboxError(f"bridge {self._host.name} cannot be made: {error.strerror or error}") from error
+            raise SandboxError(f"bridge {self._host.name} cannot be made: {error}") from error
 
     def _chosen_range(self, used: set[IPv4Network]) -> IPv4Network:
         """The one chosen before, unless somebody took it while no pod used it. Blocks."""

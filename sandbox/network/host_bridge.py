@@ -3,7 +3,6 @@
 Blocks. Nothing of it is undone when the server ends, for pods live on; only the claim on the name goes with the server.
 """
 
-import os
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 
@@ -11,7 +10,7 @@ import structlog
 
 from sandbox.network import bridge_device
 from sandbox.network.bridge_device import Device
-from sandbox.network.host_lock import claim
+from sandbox.network.host_lock import HostLock
 from sandbox.network.masquerade import Masquerade, enable_forwarding, find_masquerade
 from sandbox.network.names import bridge_mac
 
@@ -23,14 +22,13 @@ class HostBridge:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._claim: int | None = None
+        self._claim = HostLock(f"bridge-{name}")
         self._masquerade: Masquerade | None = None
         self._warned = False
 
     def up(self, ranges: Sequence[IPv4Network]) -> Device:
         """Make what is missing. Raises SandboxError if pods cannot be attached; that they cannot get out is logged."""
-        if self._claim is None:
-            self._claim = claim(f"bridge-{self.name}", f"bridge {self.name}")
+        self._claim.claim(f"bridge {self.name}")
         device = bridge_device.ensure(self.name, bridge_mac(self.name), ranges)
         try:
             self._open_the_way_out(ranges)
@@ -43,7 +41,11 @@ class HostBridge:
         return self._masquerade is None or self._masquerade.present()
 
     def remove(self) -> None:
-        """The masquerade, all ports and the bridge. Idempotent. Raises OSError."""
+        """The masquerade, all ports and the bridge, unless they are another server's. Idempotent.
+
+        Raises OSError, SandboxError.
+        """
+        self._claim.claim(f"bridge {self.name}")
         masquerade = self._masquerade or find_masquerade(self.name)
         if masquerade is not None:
             masquerade.remove()
@@ -53,9 +55,7 @@ class HostBridge:
 
     def release(self) -> None:
         """Let another server have the name."""
-        if self._claim is not None:
-            os.close(self._claim)
-            self._claim = None
+        self._claim.release()
 
     def _open_the_way_out(self, ranges: Sequence[IPv4Network]) -> None:
         enable_forwarding()

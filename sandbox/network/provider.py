@@ -29,7 +29,7 @@ class NetworkProvider(Protocol):
         """Give everything back. Idempotent. The pod's processes must be dead; its namespace may be gone."""
 
     def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
-        """When the server starts: this pod lives, and keeps what its record says."""
+        """When the server starts: this pod lives, and keeps what its record says, if that is anything."""
 
     async def sweep(self, live: set[str]) -> None:
         """When the server has started and restored: remove what is left of pods that are no more."""

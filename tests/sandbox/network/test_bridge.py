@@ -428,6 +428,10 @@ def test_a_bridge_name_is_one_running_servers(host: Host) -> None:
         ready, reason, message = second.condition()
         assert (ready, reason) == (False, "BridgeNotReady")
         assert "bridge wlshared belongs to another running server" in message
+        with pytest.raises(SandboxError, match="belongs to another running server"):
+            await second.teardown()
+        assert first.condition()[0]
+        assert "wlshared" in links()
         await first.close()
         assert await attach(second, host.pod())
         await second.close()
