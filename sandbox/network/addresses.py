@@ -59,9 +59,11 @@ class AddressBook:
         self._current = network
 
     def take(self, holder: str) -> Lease:
-        """An address that nobody has. Raises SandboxError when none is left."""
+        """An address that nobody has. Raises SandboxError when none is left, or the holder has one."""
         if self._current is None:
             raise SandboxError(f"pod sandbox {holder} gets no address: the network has no range yet; see its condition")
+        if holder in self._held:
+            raise SandboxError(f"pod sandbox {holder} has address {self._held[holder].ip} already: detach it first")
         taken = {interface.ip for interface in self._held.values()}
         found = self._ranges[self._current].next_free(taken | {gateway(network).ip for network in self._ranges})
         if found is None:

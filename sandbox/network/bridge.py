@@ -62,6 +62,7 @@ class BridgeNetwork:
         self._bringing_up = asyncio.Lock()
         self._attaching = asyncio.Semaphore(_AT_A_TIME)
         self._leftovers: set[str] = set()
+        self._pending: dict[str, asyncio.Task[Attachment]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._retrying: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
@@ -87,6 +88,8 @@ class BridgeNetwork:
 
     async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
         attaching = self._in_background(self._attach(sandbox_id, netns_path))
+        self._pending[sandbox_id] = attaching
+        attaching.add_done_callback(lambda done: self._pending.pop(sandbox_id, None))
         try:
             return await asyncio.shield(attaching)
         except asyncio.CancelledError:
@@ -94,6 +97,8 @@ class BridgeNetwork:
             raise
 
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
+        if pending := self._pending.get(sandbox_id):
+            await asyncio.wait([pending])  # its caller was cancelled: the address is in use until it is undone
         self._addresses.release(sandbox_id)
         self._leftovers.add(host_interface(sandbox_id))
         if self._cleaning is None or self._cleaning.done():
@@ -111,8 +116,9 @@ class BridgeNetwork:
             removed = await in_own_thread(lambda: bridge_device.delete_ports(self._host.name, known))
         except OSError as error:
             log.warning("interfaces of former pods cannot be removed", cause=error.strerror)
-        else:
-            log.info("interfaces of former pods have been looked for", removed=removed)
+            return
+        if removed:
+            log.info("removed interfaces of former pods", sandbox_ids=removed)
 
     async def set_pod_cidr(self, cidr: str) -> None:
         network = _announced_range(cidr)

@@ -79,6 +79,14 @@ def test_holders_of_a_former_range_keep_their_addresses() -> None:
     assert made.used_ranges == {other}
 
 
+def test_nobody_has_two() -> None:
+    made = book()
+    made.take("a")
+    with pytest.raises(SandboxError, match=r"pod sandbox a has address 10.0.0.2 already"):
+        made.take("a")
+    assert made.take("b").interface == IPv4Interface("10.0.0.3/29")
+
+
 def test_without_a_range_there_is_no_address() -> None:
     with pytest.raises(SandboxError, match="no range yet"):
         AddressBook().take("a")

@@ -258,11 +258,12 @@ def test_a_second_attachment_of_a_pod_leaves_the_first_alone(host: Host) -> None
     async def test() -> None:
         network = host.network()
         await network.open()
-        pod = host.pod()
-        await attach(network, pod)
-        with pytest.raises(SandboxError, match="File exists"):
+        pod, other = host.pods(2)
+        address = await attach(network, pod)
+        with pytest.raises(SandboxError, match=f"has address {address} already: detach it first"):
             await attach(network, pod)
         assert list(ports()) == [host_interface(pod.sandbox_id)]
+        assert await attach(network, other) != address
         await network.close()
 
     host.run_test(test)
@@ -290,9 +291,11 @@ def test_a_cancelled_attachment_is_undone(host: Host, monkeypatch: pytest.Monkey
         attaching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attaching
+        detaching = asyncio.create_task(network.detach(pod.sandbox_id, {}))
         with pytest.raises(SandboxError, match="no free address"):
             await attach(network, other)
         go_on.set()
+        await detaching
         await network.close()  # waits for what is being undone
         assert not ports()
         assert await attach(network, other) == "10.77.0.2"
