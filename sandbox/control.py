@@ -35,15 +35,18 @@ def send(connection: socket.socket, message: Message, descriptors: tuple[int, ..
 
 def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
     """The next message with its descriptors; None when the peer is gone."""
+    packet, descriptors = receive_packet(connection)
+    return decode(packet) if packet else None, descriptors
+
+
+def receive_packet(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """The next message as it travels, with its descriptors; empty when the peer is gone."""
     room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
     try:
         packet, ancillary, _, _ = connection.recvmsg(PACKET_BYTES, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        return None, []
-    descriptors = _descriptors(ancillary)
-    if not packet:
-        return None, descriptors
-    return decode(packet), descriptors
+        return b"", []
+    return packet, _descriptors(ancillary)
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

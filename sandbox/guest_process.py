@@ -9,7 +9,7 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 
 import os
 
-from sandbox import container_root, syscalls
+from sandbox import container_root, kernel_files, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.specs import GuestSpec
@@ -82,8 +82,7 @@ def _is_open(descriptor: int) -> bool:
 
 def _set_oom_score(score: int) -> None:
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(score))
+        kernel_files.write("/proc/self/oom_score_adj", b"%d" % score)
     except PermissionError:
         pass  # lowering it takes CAP_SYS_RESOURCE, which a nested node lacks: there the parent's score stays
 

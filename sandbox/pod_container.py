@@ -57,7 +57,7 @@ class PodContainer:
         )
         ours, theirs = self._open_terminal() if self.spec.tty else self._open_pipes()
         self._report, report = os.pipe()
-        pid = int(syscalls.fork())
+        pid = syscalls.fork()
         if pid == 0:
             guest_process.main(self.spec, loaded, self._layout, self._group, theirs, report)
         for descriptor in {*theirs, report}:

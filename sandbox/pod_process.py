@@ -22,7 +22,7 @@ import socket
 import traceback
 from typing import Any, NoReturn
 
-from sandbox import control, records, run_record, syscalls
+from sandbox import control, kernel_files, records, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import InvalidSpec, SandboxError, StartFailure
 from sandbox.event_loop import EventLoop
@@ -31,7 +31,7 @@ from sandbox.pod_container import PodContainer
 from sandbox.specs import GuestSpec, PodSpec
 from sandbox.wasm.engine import Engine, Loaded
 
-_OOM_SCORE = -998
+_OOM_SCORE = b"-998"
 """The pod's anchor is among the last to be killed for memory, as a pause container is."""
 
 
@@ -84,16 +84,14 @@ def _enter_namespaces(spec: PodSpec) -> str:
 
 def _set_sysctl(name: str, value: str) -> None:
     try:
-        with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
-            file.write(value)
+        kernel_files.write("/proc/sys/" + name.replace(".", "/"), value.encode())
     except OSError as error:
         raise InvalidSpec(f"sysctl {name}={value!r} was refused by the kernel: {error.strerror}") from error
 
 
 def _set_oom_score() -> None:
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(_OOM_SCORE))
+        kernel_files.write("/proc/self/oom_score_adj", _OOM_SCORE)
     except PermissionError:
         pass  # a nested node lacks CAP_SYS_RESOURCE: there the pod process keeps the server's score
 

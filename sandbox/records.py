@@ -13,6 +13,7 @@ import os
 import zlib
 from typing import Any
 
+from sandbox import kernel_files
 from sandbox.errors import DiskFull, SandboxError
 
 VERSION = 1
@@ -58,8 +59,7 @@ def write_record(path: str, kind: str, fields: dict[str, Any]) -> None:
 
 def read_record(path: str, kind: str) -> dict[str, Any]:
     """The fields of the record at ``path``. Raises FileNotFoundError, TornRecord."""
-    with open(path, "rb") as file:
-        return decode(kind, file.read(), path)
+    return decode(kind, kernel_files.read(path), path)
 
 
 def set_aside(path: str, folder: str) -> str:

@@ -9,7 +9,7 @@ become full. A slot that was torn by the death of its writer counts as not writt
 
 import os
 
-from sandbox import records
+from sandbox import kernel_files, records
 from sandbox.specs import Run
 
 SLOT_BYTES = 4096
@@ -33,9 +33,8 @@ def prepare(path: str) -> None:
 
 def read(path: str) -> Run:
     """What is known of the run: an empty Run when it never started. Raises FileNotFoundError."""
-    with open(path, "rb") as file:
-        data = file.read(2 * SLOT_BYTES)
-    ended = _read_slot(_ENDED, data[SLOT_BYTES:], path)
+    data = kernel_files.read(path)
+    ended = _read_slot(_ENDED, data[SLOT_BYTES : 2 * SLOT_BYTES], path)
     return ended or _read_slot(_STARTED, data[:SLOT_BYTES], path) or Run()
 
 

@@ -2,6 +2,9 @@
 
 import ctypes
 import os
+from collections.abc import Callable
+
+from sandbox import kernel_files
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 """PyDLL: the calls are short, and a forked process must not meet another thread's lock."""
@@ -44,11 +47,12 @@ _SYS_MOUNT_SETATTR = 442
 
 _SYS_CAPSET = 91 if os.uname().machine == "aarch64" else 126
 _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
+_M_ARENA_MAX = -8
 _RESOLVE_IN_ROOT = 0x10
 _CAPABILITY_VERSION_3 = 0x20080522
 
-fork: "ctypes._NamedFuncPointer" = _libc.fork
-"""The C library's fork. Python's own touches every module and so copies pages that a pod would otherwise share."""
+fork: Callable[[], int] = _libc.fork
+"""The C library's fork, -1 when it fails. Python's own writes to pages that parent and child would otherwise share."""
 
 
 class _MountAttr(ctypes.Structure):
@@ -149,9 +153,10 @@ def drop_capabilities() -> None:
 
 
 def _last_capability() -> int:
-    with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
-        return int(file.read())
+    return int(kernel_files.read("/proc/sys/kernel/cap_last_cap"))
 
 
-def trim_heap() -> None:
+def spare_memory() -> None:
+    """One heap for all threads that the C library will ever see, and no free memory kept at its end."""
+    _libc.mallopt(_M_ARENA_MAX, 1)
     _libc.malloc_trim(0)

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 from sandbox import control, pod_process, syscalls
 from sandbox.cgroup import tree as cgroup
@@ -34,24 +35,46 @@ class Zygote:
     def serve(self) -> None:
         """Until the server is gone."""
         while True:
-            request, descriptors = control.receive(self._connection)
-            if request is None:
+            packet, descriptors = control.receive_packet(self._connection)
+            if not packet:
                 return
-            try:
-                answer = self._process_request(request, descriptors)
-            except (OSError, SandboxError) as error:
-                answer = {"error": type(error).__name__, "message": str(error)}
-            for descriptor in descriptors:
-                os.close(descriptor)
-            control.send(self._connection, {"id": request["id"], **answer})
+            if descriptors:
+                self._fork(packet, descriptors)
+            else:
+                self._answer(packet, self._load)
 
-    def _process_request(self, request: control.Message, descriptors: list[int]) -> control.Message:
-        if request["op"] == "load":
-            return self._process_load(ProgramSpec(**request["program"]))
-        return self._process_fork(PodSpec(**request["spec"]), *descriptors)
+    def _fork(self, packet: bytes, descriptors: list[int]) -> None:
+        """Whatever can be left to the child is: the request is read and answered there."""
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = syscalls.fork()
+        if pid == 0:
+            self._become_pod(control.decode(packet), *descriptors)
+        syscalls.setns(self._pid_namespace, syscalls.CLONE_NEWPID)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if pid < 0:
+            self._answer(packet, _refuse_fork)
 
-    def _process_load(self, program: ProgramSpec) -> control.Message:
+    def _become_pod(self, request: control.Message, listener: int, folder: int) -> None:
+        pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the namespace's 1
+        control.send(self._connection, {"id": request["id"], "pid": pid})
+        self._connection.close()
+        os.close(self._pid_namespace)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        spec = PodSpec(**request["spec"])
+        pod_process.main(spec, self._engine, self._programs, self._layout, socket.socket(fileno=listener), folder)
+
+    def _answer(self, packet: bytes, process: Callable[[control.Message], control.Message]) -> None:
+        request = control.decode(packet)
+        try:
+            answer = process(request)
+        except (OSError, SandboxError) as error:
+            answer = {"error": type(error).__name__, "message": str(error)}
+        control.send(self._connection, {"id": request["id"], **answer})
+
+    def _load(self, request: control.Message) -> control.Message:
         """Most recently used last; the oldest gives way."""
+        program = ProgramSpec(**request["program"])
         loaded = self._programs.pop(program.compiled, None)
         if loaded is None:
             loaded = self._engine.load(program.kind, program.compiled, program.entry)
@@ -60,23 +83,12 @@ class Zygote:
         self._programs[program.compiled] = loaded
         return {}
 
-    def _process_fork(self, spec: PodSpec, listener: int, folder: int) -> control.Message:
-        syscalls.unshare(syscalls.CLONE_NEWPID)
-        pid = int(syscalls.fork())
-        if pid == 0:
-            self._become_pod(spec, listener, folder)
-        syscalls.setns(self._pid_namespace, syscalls.CLONE_NEWPID)
-        if pid < 0:
-            raise SandboxError(
-                f"pod sandbox {spec.sandbox_id} cannot be forked: no process can be made; raise pids limits"
-            )
-        return {"pid": pid}
 
-    def _become_pod(self, spec: PodSpec, listener: int, folder: int) -> None:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._connection.close()
-        os.close(self._pid_namespace)
-        pod_process.main(spec, self._engine, self._programs, self._layout, socket.socket(fileno=listener), folder)
+def _refuse_fork(request: control.Message) -> control.Message:
+    sandbox_id = request["spec"]["sandbox_id"]
+    raise SandboxError(
+        f"pod sandbox {sandbox_id} cannot be forked: no process can be made; raise the limit of processes"
+    )
 
 
 def main() -> None:
@@ -94,4 +106,4 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    syscalls.trim_heap()
+    syscalls.spare_memory()
