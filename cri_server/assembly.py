@@ -1,15 +1,21 @@
 """The parts of a server, made from its settings. Each is closed again in reverse order."""
 
 from contextlib import AsyncExitStack
-
-from image_store.errors import ImageStoreError
+from functools import partial
+from pathlib import Path
 
 from cri_server.config import Settings
 from cri_server.errors import StartupError
 from cri_server.paths import Paths
 from cri_server.runtime import Runtime
+from cri_server.warm import warm_programs
+from image_store.errors import ImageStoreError
+from image_store.store import ImageStore, StoreSettings
 from sandbox.cgroup import driver, tree
 from sandbox.errors import SandboxError
+from sandbox.network.bridge import BridgeNetwork, BridgeSettings
+from sandbox.network.provider import NetworkProvider
+from sandbox.pod_processes import PodProcesses
 
 
 async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) -> Runtime:
@@ -30,5 +36,42 @@ async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) 
         raise StartupError(str(error)) from error
 
 
+async def _open_images(settings: Settings, paths: Paths, stack: AsyncExitStack) -> ImageStore:
+    images = await ImageStore.open(Path(paths.images), _store_settings(settings))
+    stack.push_async_callback(images.close)
+    return images
+
+
+async def _open_pods(settings: Settings, paths: Paths, images: ImageStore, stack: AsyncExitStack) -> PodProcesses:
+    pods = PodProcesses(Path(paths.state), settings.zygote.warm_programs, partial(warm_programs, settings, images))
+    await pods.open()
+    stack.push_async_callback(pods.close)
+    return pods
+
+
+async def _open_network(settings: Settings, paths: Paths, stack: AsyncExitStack) -> NetworkProvider:
+    """A network that does not work yet is no reason not to serve: Status tells it, and the host's can be used."""
+    wanted = BridgeSettings(bridge=settings.network.bridge, subnet=settings.network.subnet)
+    network = BridgeNetwork(Path(paths.root), Path(paths.state), wanted)
+    await network.open()
+    stack.push_async_callback(network.close)
+    return network
+
+
 def _cgroup_driver(settings: Settings, layout: tree.Layout) -> str:
     return driver.default_driver(layout) if settings.cgroup.driver == "auto" else settings.cgroup.driver
+
+
+def _store_settings(settings: Settings) -> StoreSettings:
+    images, compilation = settings.images, settings.compile
+    return StoreSettings(
+        max_layer_bytes=images.max_layer_bytes,
+        max_module_bytes=images.max_module_bytes,
+        plain_http=tuple(images.plain_http),
+        pull_progress_seconds=images.pull_progress_seconds,
+        concurrent_pulls=images.concurrent_pulls,
+        pinned=tuple(images.pinned),
+        compile_seconds=compilation.seconds,
+        compile_memory_bytes=compilation.memory_bytes,
+        parallel_compilations=compilation.parallel,
+    )

@@ -31,10 +31,6 @@ class Paths(NamedTuple):
         return os.path.join(self.root, "images")
 
     @property
-    def network(self) -> str:
-        return os.path.join(self.root, "network")
-
-    @property
     def pods(self) -> str:
         return os.path.join(self.root, "pods")
 

@@ -27,6 +27,7 @@ def watch(runtime: Runtime, sandbox: Sandbox) -> None:
 
 
 def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
+    structlog.contextvars.clear_contextvars()  # this comes on nobody's behalf, least of all that of who made the pod
     container = runtime.containers.get(container_id)
     if container is None:
         return  # it is being removed
@@ -43,6 +44,7 @@ def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
 
 def _process_end(runtime: Runtime, sandbox: Sandbox) -> None:
     """The guests are dead, too. What of it was expected, StopPodSandbox has recorded before."""
+    structlog.contextvars.clear_contextvars()
     for container in runtime.containers.of_sandbox(sandbox.id):
         settle_lost_run(runtime, container)
     sandbox.refresh()
