@@ -48,6 +48,7 @@ class Link:
             return _without_error(await answer)
         finally:
             self._waiting.pop(number, None)
+            answer.cancel()  # nobody waits for it any more
 
     def close(self) -> None:
         """Let the peer go; ``on_lost`` is not called."""
@@ -67,6 +68,7 @@ class Link:
             except BlockingIOError:  # the peer has not yet read what was sent before
                 await self._writable()
             except OSError as error:
+                self._lose()
                 raise self._gone() from error
 
     async def _writable(self) -> None:
@@ -84,12 +86,15 @@ class Link:
         except BlockingIOError:
             return
         if message is None:
-            self.close()
-            self._on_lost()
+            self._lose()
         elif "event" in message:
             self._on_event(message)
         else:
             self._process_answer(message)
+
+    def _lose(self) -> None:
+        self.close()
+        self._on_lost()
 
     def _process_answer(self, message: control.Message) -> None:
         answer = self._waiting.get(message["id"])
