@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help test lint format lock tools bench-tools clean
+.PHONY: setup help test lint format lock tools bench-tools bench clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -113,6 +113,9 @@ $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr): tests/tools/conta
 # Needs the headers of libseccomp (Debian: libseccomp-dev).
 $(TOOLS)/runc: tests/tools/runc/go.mod tests/tools/runc/go.sum
 	$(call go_build,runc,runc,github.com/opencontainers/runc,-tags seccomp -ldflags "-s -w")
+
+bench: setup bench-tools ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
+	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 clean: ## remove what the targets made, but for .tools
 	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis

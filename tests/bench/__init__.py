@@ -1,0 +1,1 @@
+"""Measures CRI servers side by side: ``make bench``."""

@@ -1,0 +1,87 @@
+"""The figures as a table that can be read and pasted: medians over the rounds, and how the first server compares."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from tests.bench.rounds import AT_A_TIME, Samples
+
+
+class Row(NamedTuple):
+    """``key``: of the samples, in ``scale`` of the unit shown."""
+
+    key: str
+    label: str
+    scale: float = 1
+    single: bool = False
+
+
+def rows(crowd: int) -> tuple[Row, ...]:
+    return (
+        Row("pod up", "pod up (the three), ms"),
+        Row("RunPodSandbox", "RunPodSandbox, ms"),
+        Row("CreateContainer", "CreateContainer, ms"),
+        Row("StartContainer", "StartContainer, ms"),
+        Row("first log line", "StartContainer called to first log line, ms"),
+        Row("StopContainer", "StopContainer(0), ms"),
+        Row("StopPodSandbox", "StopPodSandbox, ms"),
+        Row("RemovePodSandbox", "RemovePodSandbox, ms"),
+        Row("memory", f"memory per pod of {crowd}, MB", 1e-6, single=True),
+        Row("rate", f"pods per second, {AT_A_TIME} at a time", single=True),
+        Row("ListPodSandbox", f"ListPodSandbox of {crowd}, ms"),
+        Row("ListContainers", f"ListContainers of {crowd}, ms"),
+    )
+
+
+def table(names: Sequence[str], rounds: Sequence[dict[str, Samples]], crowd: int) -> str:
+    """Markdown. Ratios are of the first server's p50 to the last one's in the same round."""
+    header = ["", *(f"{name} p50 · p90" for name in names)]
+    if len(names) > 1:
+        header.append(f"{names[0]} / {names[-1]}")
+    lines = [header, *(_cells(row, names, rounds) for row in rows(crowd) if row.key in rounds[0][names[0]])]
+    return "\n".join(_aligned(lines))
+
+
+def _cells(row: Row, names: Sequence[str], rounds: Sequence[dict[str, Samples]]) -> list[str]:
+    cells = [row.label, *(_figures(row, [each[name][row.key] for each in rounds]) for name in names)]
+    if len(names) > 1:
+        first, last = names[0], names[-1]
+        cells.append(ratio([p50(each[first][row.key]) / p50(each[last][row.key]) for each in rounds]))
+    return cells
+
+
+def _figures(row: Row, samples: Sequence[Sequence[float]]) -> str:
+    kinds: tuple[Callable[[Sequence[float]], float], ...] = (p50,) if row.single else (p50, p90)
+    return " · ".join(_number(statistics.median(map(kind, samples)) * row.scale) for kind in kinds)
+
+
+def p50(samples: Sequence[float]) -> float:
+    return statistics.median(samples)
+
+
+def p90(samples: Sequence[float]) -> float:
+    """The smallest sample that nine tenths of them do not exceed."""
+    return sorted(samples)[math.ceil(len(samples) * 0.9) - 1]
+
+
+def ratio(quotients: Sequence[float]) -> str:
+    """The median of the rounds' quotients: ``1/8.3`` or ``5.2``."""
+    quotient = statistics.median(quotients)
+    return f"{quotient:.1f}" if quotient >= 1 else f"1/{1 / quotient:.1f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for number, cells in enumerate(lines):
+        first, *others = (
+            cell.ljust(width) if not place else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        yield f"| {' | '.join([first, *others])} |"
+        if number == 0:
+            yield f"|{'-' * (widths[0] + 2)}|{'|'.join('-' * (width + 1) + ':' for width in widths[1:])}|"
