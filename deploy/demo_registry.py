@@ -1,0 +1,209 @@
+"""A small OCI registry in memory, for demonstrations and tests: push and pull, on the standard library alone.
+
+``python deploy/demo_registry.py [PORT]`` serves on loopback until it is interrupted. It keeps what it is given in memory,
+asks nobody who they are, and is no registry to rely on.
+"""
+
+import hashlib
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+_NAME = r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+_MANIFEST = re.compile(rf"/v2/{_NAME}/manifests/(?P<reference>[\w.:+-]+)")
+_BLOB = re.compile(rf"/v2/{_NAME}/blobs/(?P<digest>sha256:[0-9a-f]{{64}})")
+_UPLOADS = re.compile(rf"/v2/{_NAME}/blobs/uploads/")
+_UPLOAD = re.compile(rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[0-9]+)")
+_TAGS = re.compile(rf"/v2/{_NAME}/tags/list")
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+class Manifest(NamedTuple):
+    media_type: str
+    content: bytes
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+class Registry(ThreadingHTTPServer):
+    """Serves from the moment it is made until ``close``. ``address``: ``host:port``, as it begins an image's name."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0, handler: "type[Handler] | None" = None) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[tuple[str, str], Manifest] = {}
+        """By repository, and tag or digest."""
+        self.uploads: dict[str, bytes] = {}
+        super().__init__(("127.0.0.1", port), handler or Handler)
+        self.address = f"127.0.0.1:{self.server_address[1]}"
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    def put_blob(self, content: bytes) -> str:
+        digest = digest_of(content)
+        self.blobs[digest] = content
+        return digest
+
+    def put_manifest(self, name: str, reference: str, media_type: str, content: bytes) -> str:
+        digest = digest_of(content)
+        for key in (reference, digest):
+            self.manifests[name, key] = Manifest(media_type, content)
+        return digest
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request. A subclass overrides what it wants to go wrong."""
+
+    protocol_version = "HTTP/1.1"
+    registry: Registry
+
+    def setup(self) -> None:
+        super().setup()
+        assert isinstance(self.server, Registry)
+        self.registry = self.server
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        path = urlsplit(self.path).path
+        if path == "/v2/":
+            self.answer(200, b"{}", {"Content-Type": "application/json"})
+        elif match := _MANIFEST.fullmatch(path):
+            self.get_manifest(match["name"], match["reference"])
+        elif match := _BLOB.fullmatch(path):
+            self.get_blob(match["digest"])
+        elif match := _TAGS.fullmatch(path):
+            self.get_tags(match["name"])
+        else:
+            self.error(404, "NAME_UNKNOWN", "no such path")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:  # noqa: N802
+        url = urlsplit(self.path)
+        match = _UPLOADS.fullmatch(url.path)
+        if match is None:
+            self.error(404, "NAME_UNKNOWN", "no such path")
+        elif digests := parse_qs(url.query).get("digest"):
+            self.finish_blob(match["name"], digests[0], self.body())
+        else:
+            upload = str(len(self.registry.uploads))
+            self.registry.uploads[upload] = b""
+            self.body()
+            self.answer(202, b"", {"Location": f"/v2/{match['name']}/blobs/uploads/{upload}", "Range": "0-0"})
+
+    def do_PATCH(self) -> None:  # noqa: N802
+        match = _UPLOAD.fullmatch(urlsplit(self.path).path)
+        if match is None or match["upload"] not in self.registry.uploads:
+            self.error(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+            return
+        self.registry.uploads[match["upload"]] += self.body()
+        end = len(self.registry.uploads[match["upload"]]) - 1
+        self.answer(202, b"", {"Location": self.path, "Range": f"0-{end}"})
+
+    def do_PUT(self) -> None:  # noqa: N802
+        url = urlsplit(self.path)
+        if match := _MANIFEST.fullmatch(url.path):
+            content = self.body()
+            media_type = self.headers.get("Content-Type", "")
+            digest = self.registry.put_manifest(match["name"], match["reference"], media_type, content)
+            self.answer(201, b"", {"Location": self.path, "Docker-Content-Digest": digest})
+        elif match := _UPLOAD.fullmatch(url.path):
+            content = self.registry.uploads.pop(match["upload"], b"") + self.body()
+            self.finish_blob(match["name"], parse_qs(url.query).get("digest", [""])[0], content)
+        else:
+            self.error(404, "NAME_UNKNOWN", "no such path")
+
+    def finish_blob(self, name: str, digest: str, content: bytes) -> None:
+        if digest_of(content) != digest:
+            self.error(400, "DIGEST_INVALID", "the content has another digest")
+            return
+        self.registry.put_blob(content)
+        self.answer(201, b"", {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest})
+
+    def get_manifest(self, name: str, reference: str) -> None:
+        manifest = self.registry.manifests.get((name, reference))
+        if manifest is None:
+            self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
+            return
+        headers = {"Content-Type": manifest.media_type, "Docker-Content-Digest": digest_of(manifest.content)}
+        self.answer(200, manifest.content, headers)
+
+    def get_blob(self, digest: str) -> None:
+        content = self.registry.blobs.get(digest)
+        if content is None:
+            self.error(404, "BLOB_UNKNOWN", "blob unknown")
+            return
+        headers = {"Content-Type": "application/octet-stream", "Docker-Content-Digest": digest}
+        match = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if match is None:
+            self.answer(200, content, {**headers, "Accept-Ranges": "bytes"})
+            return
+        start, end = int(match[1]), min(int(match[2] or len(content) - 1), len(content) - 1)
+        self.answer(206, content[start : end + 1], {**headers, "Content-Range": f"bytes {start}-{end}/{len(content)}"})
+
+    def get_tags(self, name: str) -> None:
+        tags = sorted(key for repository, key in self.registry.manifests if repository == name and ":" not in key)
+        body = f'{{"name":"{name}","tags":[{",".join(f"{chr(34)}{tag}{chr(34)}" for tag in tags)}]}}'
+        self.answer(200, body.encode(), {"Content-Type": "application/json"})
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(self.chunks())
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+
+    def answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def error(self, status: int, code: str, message: str) -> None:
+        body = f'{{"errors":[{{"code":"{code}","message":"{message}"}}]}}'
+        self.answer(status, body.encode(), {"Content-Type": "application/json"})
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[Registry]:
+    registry = Registry(port)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def main() -> None:
+    with serving(int(sys.argv[1]) if len(sys.argv) > 1 else 5000) as registry:
+        print(f"serving on {registry.address}", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,33 @@
+"""What the operations of the store share."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from image_store.blobs import Blobs
+from image_store.compiler import Compiler
+from image_store.inventory import Inventory
+from image_store.keyed_locks import KeyedLocks
+from image_store.resources import Claims, Resource
+from image_store.settings import StoreSettings
+from image_store.threads import Threads
+
+
+@dataclass
+class Parts:
+    root: Path
+    settings: StoreSettings
+    blobs: Blobs
+    compiler: Compiler
+    inventory: Inventory
+    claims: Claims
+    threads: Threads
+    downloads: asyncio.Semaphore
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    """Of blobs and trees that are being made."""
+    collecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while garbage is told from what is used: nothing may be claimed meanwhile."""
+
+    async def claim(self, holder: str, *resources: Resource) -> None:
+        async with self.collecting:
+            self.claims.add(holder, *resources)

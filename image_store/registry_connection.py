@@ -1,0 +1,123 @@
+"""Connections to registries that can be cut at once, from another thread, while a read waits.
+
+A blocked read ends when its socket is shut down, and only then: closing the file that is read does not wake it.
+"""
+
+import contextlib
+import socket
+import threading
+import weakref
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+CONNECT_SECONDS = 10.0
+_MAX_REDIRECTS = 10
+_CONNECTIONS_KEPT = 16
+
+
+class Cut(Exception):
+    """The connections were cut: whoever wanted the answer is gone."""
+
+
+class Sockets:
+    """Those of one pull. Once cut, none is opened any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._cut = threading.Event()
+
+    def add(self, opened: socket.socket) -> None:
+        with self._lock:
+            if self._cut.is_set():
+                opened.close()
+                raise Cut
+            self._open.add(opened)
+
+    def cut(self) -> None:
+        with self._lock:
+            self._cut.set()
+            for opened in self._open:
+                with contextlib.suppress(OSError):
+                    # The plain socket's: TLS has nothing to say any more.
+                    socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """Raises Cut."""
+        self.wait(0)
+
+    def wait(self, seconds: float) -> None:
+        """Pause, but not longer than until the cut. Raises Cut."""
+        if self._cut.wait(seconds):
+            raise Cut
+
+
+class RegistrySession(requests.Session):
+    """Sends no password that the pull did not bring: neither the machine's own, nor one's to another host."""
+
+    def __init__(self, sockets: Sockets, progress_seconds: float) -> None:
+        super().__init__()
+        self.auth = _NoPassword()
+        self.max_redirects = _MAX_REDIRECTS
+        self.headers["Accept-Encoding"] = "identity"
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _Adapter(sockets, progress_seconds))
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        url = response.request.url or ""
+        if self.should_strip_auth(url, prepared_request.url or ""):  # type: ignore[no-untyped-call]
+            prepared_request.headers.pop("Authorization", None)
+
+
+class _NoPassword(AuthBase):
+    """Keeps the library from looking into ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, sockets: Sockets, progress_seconds: float) -> None:
+        self._pool_classes = _pool_classes(sockets)
+        self._timeout = (CONNECT_SECONDS, progress_seconds)
+        super().__init__(pool_maxsize=_CONNECTIONS_KEPT)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._cuttable(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return self._cuttable(super().proxy_manager_for(proxy, **kwargs))
+
+    def _cuttable(self, manager: Any) -> Any:
+        manager.pool_classes_by_scheme = self._pool_classes
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["timeout"] = self._timeout
+        return super().send(request, *args, **kwargs)
+
+
+def _pool_classes(sockets: Sockets) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class Tls(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = Tls
+
+    return {"http": PlainPool, "https": TlsPool}

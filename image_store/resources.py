@@ -1,0 +1,40 @@
+"""What takes space on the disk, and who needs it."""
+
+from typing import Literal, NamedTuple
+
+from image_store.digests import hex_of
+
+
+class Resource(NamedTuple):
+    kind: Literal["blob", "tree", "code"]
+    name: str
+    """64 hexadecimal digits of the blob's digest, of the tree's chain id, of the WebAssembly's digest."""
+
+
+def blob(digest: str) -> Resource:
+    return Resource("blob", hex_of(digest))
+
+
+def tree(chain_id: str) -> Resource:
+    return Resource("tree", hex_of(chain_id))
+
+
+def code(digest: str) -> Resource:
+    return Resource("code", hex_of(digest))
+
+
+class Claims:
+    """What pulls under way and containers need beside what the images do. No I/O."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, set[Resource]] = {}
+
+    def add(self, holder: str, *resources: Resource) -> None:
+        self._claims.setdefault(holder, set()).update(resources)
+
+    def release(self, holder: str) -> bool:
+        """True when there was something to release."""
+        return self._claims.pop(holder, None) is not None
+
+    def resources(self) -> set[Resource]:
+        return set().union(*self._claims.values())
