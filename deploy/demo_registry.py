@@ -1,7 +1,7 @@
 """A small OCI registry in memory, for demonstrations and tests: push and pull, on the standard library alone.
 
-``python deploy/demo_registry.py [PORT]`` serves on loopback until it is interrupted. It keeps what it is given in memory,
-asks nobody who they are, and is no registry to rely on.
+``python deploy/demo_registry.py [PORT]`` serves on loopback until it is interrupted. It keeps what it is given in
+memory, asks nobody who they are, and is no registry to rely on.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/v2/":
             self.answer(200, b"{}", {"Content-Type": "application/json"})
@@ -91,9 +91,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.error(404, "NAME_UNKNOWN", "no such path")
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         url = urlsplit(self.path)
         match = _UPLOADS.fullmatch(url.path)
         if match is None:
@@ -106,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             self.body()
             self.answer(202, b"", {"Location": f"/v2/{match['name']}/blobs/uploads/{upload}", "Range": "0-0"})
 
-    def do_PATCH(self) -> None:  # noqa: N802
+    def do_PATCH(self) -> None:
         match = _UPLOAD.fullmatch(urlsplit(self.path).path)
         if match is None or match["upload"] not in self.registry.uploads:
             self.error(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
@@ -115,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         end = len(self.registry.uploads[match["upload"]]) - 1
         self.answer(202, b"", {"Location": self.path, "Range": f"0-{end}"})
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         url = urlsplit(self.path)
         if match := _MANIFEST.fullmatch(url.path):
             content = self.body()

@@ -30,11 +30,24 @@ class Blobs:
         self._root = root
         self.folder = root / "blobs" / "sha256"
         self._ingest = root / "ingest"
-        self._ingest.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self) -> None:
+        """What an interrupted download left is dropped."""
+        with disk_errors("blobs"):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._ingest.mkdir(mode=0o700, exist_ok=True)
+            for leftover in self._ingest.iterdir():
+                leftover.unlink()
 
     def path(self, digest: str) -> Path:
         return self.folder / hex_of(digest)
+
+    def size(self, digest: str) -> int | None:
+        """None where it is not."""
+        try:
+            return self.path(digest).stat().st_size
+        except OSError:
+            return None
 
     def has(self, digest: str, size: int) -> bool:
         """It is there, whole: reads all of it. One that was damaged is set aside."""

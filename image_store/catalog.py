@@ -5,6 +5,7 @@ Blocking: for threads, one at a time. The store answers questions from its own m
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ CREATE TABLE image_blobs (
 ) STRICT;
 CREATE TABLE image_programs (
     image TEXT NOT NULL REFERENCES images ON DELETE CASCADE,
-    path TEXT NOT NULL,
+    path BLOB NOT NULL,
     digest TEXT NOT NULL,
     used_at INTEGER NOT NULL,
     PRIMARY KEY (image, path)
@@ -56,21 +57,38 @@ class Catalog:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / FILE_NAME
-        self._database = self._open()
+        self._database, self.found = self._open()
+        """``found``: the images that were there at the start."""
 
     def close(self) -> None:
         self._database.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, list[ImageRecord]]:
         """What cannot be read is set aside, and an empty one takes its place."""
         try:
-            return self._connect()
-        except sqlite3.OperationalError as error:
-            raise _storage_error(error) from error
-        except (sqlite3.DatabaseError, _Foreign) as error:
+            return self._read()
+        except _Unusable as error:
             for suffix in ("", "-journal"):
                 set_aside(Path(f"{self._path}{suffix}"), self._root, f"the catalog of images cannot be read: {error}")
-            return self._connect()
+        try:
+            return self._read()
+        except _Unusable as error:
+            raise StorageFailed(f"the catalog of images cannot be made ({error}): check the disk") from error
+
+    def _read(self) -> tuple[sqlite3.Connection, list[ImageRecord]]:
+        if self._path.exists() and not self._path.is_file():
+            raise _Unusable("it is no file")
+        try:
+            database = self._connect()
+        except sqlite3.OperationalError as error:
+            raise _storage_error(error) from error
+        except sqlite3.DatabaseError as error:
+            raise _Unusable(str(error)) from error
+        try:
+            return database, _load(database)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            database.close()
+            raise _Unusable(str(error)) from error
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -92,42 +110,6 @@ class Catalog:
                 yield self._database
         except sqlite3.Error as error:
             raise _storage_error(error) from error
-
-    def load(self) -> list[ImageRecord]:
-        with self._transaction() as database:
-            rows = database.execute("SELECT * FROM images ORDER BY id").fetchall()
-            return [self._record(*row) for row in rows]
-
-    def _record(
-        self,
-        image: str,
-        size: int,
-        raw_config: bytes,
-        annotations: str,
-        layers: str,
-        chain_id: str,
-        wasm: str,
-        program_name: str,
-    ) -> ImageRecord:
-        return ImageRecord(
-            id=image,
-            size=size,
-            raw_config=raw_config,
-            annotations=json.loads(annotations),
-            blobs=dict(self._of("digest, size", "image_blobs", image)),
-            layers=tuple(Layer(*layer) for layer in json.loads(layers)),
-            chain_id=chain_id,
-            wasm=wasm,
-            program_name=program_name,
-            references=frozenset(row[0] for row in self._of("reference", "image_references", image)),
-            programs={
-                path: ProgramRecord(digest, used_at)
-                for path, digest, used_at in self._of("path, digest, used_at", "image_programs", image)
-            },
-        )
-
-    def _of(self, columns: str, table: str, image: str) -> list[Any]:
-        return self._database.execute(f"SELECT {columns} FROM {table} WHERE image = ?", (image,)).fetchall()
 
     def put(self, record: ImageRecord) -> None:
         """Add or replace an image. Names that another one had are this one's now."""
@@ -151,9 +133,10 @@ class Catalog:
     def _put_parts(self, record: ImageRecord) -> None:
         self._insert("image_references", 2, ((reference, record.id) for reference in sorted(record.references)))
         self._insert("image_blobs", 3, ((record.id, *blob) for blob in record.blobs.items()))
-        self._insert("image_programs", 4, ((record.id, path, *program) for path, program in record.programs.items()))
+        programs = ((record.id, os.fsencode(path), *program) for path, program in record.programs.items())
+        self._insert("image_programs", 4, programs)
 
-    def _insert(self, table: str, columns: int, rows: Iterable[tuple[str | int, ...]]) -> None:
+    def _insert(self, table: str, columns: int, rows: Iterable[tuple[str | bytes | int, ...]]) -> None:
         places = ", ".join("?" * columns)
         self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)
 
@@ -167,12 +150,12 @@ class Catalog:
             for (image, path), program in programs.items():
                 database.execute(
                     "INSERT OR REPLACE INTO image_programs SELECT id, ?, ?, ? FROM images WHERE id = ?",
-                    (path, program.digest, program.used_at, image),
+                    (os.fsencode(path), program.digest, program.used_at, image),
                 )
 
 
-class _Foreign(Exception):
-    """A database, but not of this store."""
+class _Unusable(Exception):
+    """Damaged, or not of this store."""
 
 
 def _prepare(database: sqlite3.Connection) -> None:
@@ -182,10 +165,10 @@ def _prepare(database: sqlite3.Connection) -> None:
     if tables == 0:
         database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
     elif (application, version) != (_APPLICATION, _VERSION):
-        raise _Foreign(f"it is of application {application:#x}, version {version}")
+        raise _Unusable(f"it is of application {application:#x}, version {version}")
     (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if state != "ok":
-        raise _Foreign(state)
+        raise _Unusable(state)
 
 
 def _storage_error(error: sqlite3.Error) -> DiskFull | StorageFailed:
@@ -194,3 +177,40 @@ def _storage_error(error: sqlite3.Error) -> DiskFull | StorageFailed:
             "no space is left on the disk for the catalog of images: free some, or move the root to a larger disk"
         )
     return StorageFailed(f"the catalog of images cannot be used ({error}): check the disk and {FILE_NAME}")
+
+
+def _load(database: sqlite3.Connection) -> list[ImageRecord]:
+    rows = database.execute("SELECT * FROM images ORDER BY id").fetchall()
+    return [_record(database, *row) for row in rows]
+
+
+def _record(
+    database: sqlite3.Connection,
+    image: str,
+    size: int,
+    raw_config: bytes,
+    annotations: str,
+    layers: str,
+    chain_id: str,
+    wasm: str,
+    program_name: str,
+) -> ImageRecord:
+    def parts(columns: str, table: str) -> list[Any]:
+        return database.execute(f"SELECT {columns} FROM {table} WHERE image = ?", (image,)).fetchall()
+
+    return ImageRecord(
+        id=image,
+        size=size,
+        raw_config=raw_config,
+        annotations=json.loads(annotations),
+        blobs=dict(parts("digest, size", "image_blobs")),
+        layers=tuple(Layer(*layer) for layer in json.loads(layers)),
+        chain_id=chain_id,
+        wasm=wasm,
+        program_name=program_name,
+        references=frozenset(row[0] for row in parts("reference", "image_references")),
+        programs={
+            os.fsdecode(path): ProgramRecord(digest, used_at)
+            for path, digest, used_at in parts("path, digest, used_at", "image_programs")
+        },
+    )

@@ -40,10 +40,17 @@ class Source(NamedTuple):
 
     digest: str
     path: Path
-    is_text: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """WebAssembly's text form. A blob has no name that would say so, and is never that."""
+        return self.path.suffix == ".wat"
 
 
 class Compiler:
+    UNFINISHED = ".new"
+    """Suffix of files that the compile process is writing."""
+
     def __init__(self, root: Path, settings: StoreSettings, threads: Threads) -> None:
         self.root = root / "compiled"
         self.folder = self.root / engine_key()
@@ -59,7 +66,7 @@ class Compiler:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            for leftover in self.folder.glob("*.new"):
+            for leftover in self.folder.glob(f"*{self.UNFINISHED}"):
                 leftover.unlink()
 
     async def close(self) -> None:
@@ -75,8 +82,12 @@ class Compiler:
         """Of code that this server has found right. No I/O."""
         return self._verified.get(digest)
 
-    def forget(self, digest: str) -> None:
-        self._verified.pop(digest, None)
+    def code_size(self, digest: str) -> int:
+        """In bytes, 0 where there is none. Blocking."""
+        try:
+            return self.code_path(digest).stat().st_size
+        except OSError:
+            return 0
 
     async def ensure(self, source: Source, subject: str) -> Facts:
         """Have it compiled. ``subject``: what errors call it. Raises ModuleInvalid, LimitExceeded, DiskFull."""
@@ -142,7 +153,7 @@ class Compiler:
             yield
         finally:
             for path in (self.code_path(digest), self.facts_path(digest)):
-                path.with_name(path.name + ".new").unlink(missing_ok=True)
+                path.with_name(path.name + self.UNFINISHED).unlink(missing_ok=True)
 
     async def _run(self, request: Request, subject: str) -> tuple[int, bytes, bytes]:
         process = await asyncio.create_subprocess_exec(

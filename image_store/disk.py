@@ -63,3 +63,11 @@ def write_durably(path: Path, data: bytes) -> None:
 def remove_tree(path: Path) -> None:
     """Idempotent. What cannot be removed now is found again at the next start."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """A file or a tree."""
+    if path.is_dir():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)

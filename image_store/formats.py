@@ -6,13 +6,11 @@
 | files | tar archives with the WebAssembly among the files |
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from image_store.errors import UnsupportedImage
 from image_store.image_config import ConfigBlob
 from image_store.manifest import Descriptor, Manifest
-
-Compression = Literal["", "gzip", "zstd"]
 
 _WASM_LAYERS = (
     "application/wasm",
@@ -21,19 +19,19 @@ _WASM_LAYERS = (
     "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
     "application/vnd.bytecodealliance.wasm.module.layer.v0+wasm",
 )
-_FILE_LAYERS: dict[str, Compression] = {
-    "application/vnd.oci.image.layer.v1.tar": "",
-    "application/vnd.oci.image.layer.v1.tar+gzip": "gzip",
-    "application/vnd.oci.image.layer.v1.tar+zstd": "zstd",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar": "",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip": "gzip",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd": "zstd",
-    "application/vnd.docker.image.rootfs.diff.tar": "",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar": "",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": "gzip",
-}
+_FILE_LAYERS = (
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+)
 _SPIN = "application/vnd.fermyon.spin."
 _SPIN_LAYERS = ("application/vnd.wasm.content.layer.v1+data", "application/vnd.wasm.content.bundle.v1.tar+gzip")
 
@@ -47,8 +45,8 @@ class Artifact(NamedTuple):
 
 
 class Files(NamedTuple):
-    layers: tuple[tuple[Descriptor, Compression], ...]
-    """Lowest first."""
+    layers: tuple[Descriptor, ...]
+    """Lowest first. How each is compressed is seen from its bytes: media types are not always right."""
 
 
 def choose(name: str, manifest: Manifest) -> Artifact | Files:
@@ -56,7 +54,7 @@ def choose(name: str, manifest: Manifest) -> Artifact | Files:
     types = [layer.media_type.partition(";")[0].strip() for layer in manifest.layers]
     _refuse_spin(name, [manifest.config.media_type, *types])
     if types and all(media_type in _FILE_LAYERS for media_type in types):
-        return Files(tuple((layer, _FILE_LAYERS[kind]) for layer, kind in zip(manifest.layers, types, strict=True)))
+        return Files(manifest.layers)
     wasm = [layer for layer, media_type in zip(manifest.layers, types, strict=True) if media_type in _WASM_LAYERS]
     if len(wasm) == 1 and len(types) == 1:
         return Artifact(wasm[0], _title(wasm[0]))

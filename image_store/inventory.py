@@ -9,7 +9,7 @@ from pathlib import Path
 from image_store import image_config, references
 from image_store.digests import hex_of, is_digest, is_hex
 from image_store.image import Image
-from image_store.records import ImageRecord
+from image_store.records import ImageRecord, ProgramRecord
 from image_store.resources import Resource, blob, code, tree
 
 _HEX = frozenset("0123456789abcdef")
@@ -48,6 +48,14 @@ class Inventory:
         if image != self._images.get(record.id):
             self._images[record.id] = image
         return self._images[record.id]
+
+    def note_program(self, image: str, path: str, program: ProgramRecord) -> bool:
+        """Remember a program with an image; False where the image is gone. What is said of the image stays the same."""
+        record = self._records.get(image)
+        if record is None:
+            return False
+        self._records[image] = record._replace(programs={**record.programs, path: program})
+        return True
 
     def remove(self, image: str) -> None:
         self._drop_references(image)

@@ -11,6 +11,7 @@ from image_store.keyed_locks import KeyedLocks
 from image_store.resources import Claims, Resource
 from image_store.settings import StoreSettings
 from image_store.threads import Threads
+from image_store.trees import Trees
 
 
 @dataclass
@@ -18,15 +19,20 @@ class Parts:
     root: Path
     settings: StoreSettings
     blobs: Blobs
+    trees: Trees
     compiler: Compiler
     inventory: Inventory
-    claims: Claims
     threads: Threads
-    downloads: asyncio.Semaphore
+    claims: Claims = field(default_factory=Claims)
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     """Of blobs and trees that are being made."""
     collecting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while garbage is told from what is used: nothing may be claimed meanwhile."""
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the catalog is changed, and the inventory with it."""
+
+    def __post_init__(self) -> None:
+        self.downloads = asyncio.Semaphore(self.settings.concurrent_pulls)
 
     async def claim(self, holder: str, *resources: Resource) -> None:
         async with self.collecting:

@@ -12,33 +12,37 @@ returns.
 """
 
 import asyncio
-import time
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from image_store import references
 from image_store.blobs import Blobs
 from image_store.catalog import Catalog
-from image_store.compiler import Compiler, Source
+from image_store.compiler import Compiler
 from image_store.credentials import Credentials
 from image_store.disk import disk_errors
-from image_store.facts import COMMAND_ENTRY, Facts
 from image_store.image import Image, Program
 from image_store.inventory import Inventory
 from image_store.parts import Parts
+from image_store.programs import Programs
 from image_store.pull import Pull
 from image_store.records import ImageRecord
 from image_store.references import Reference
-from image_store.resources import Claims, code
 from image_store.settings import StoreSettings
 from image_store.shared_work import SharedWork
+from image_store.start import sound_images
 from image_store.threads import Threads
-from image_store.usage import Usage, of_folder
+from image_store.trees import Trees
+from image_store.upkeep import Upkeep
+from image_store.usage import Usage
 
 __all__ = ["Credentials", "Image", "ImageStore", "Program", "StoreSettings", "Usage"]
+
+_VERIFIED_AT_START = 256 << 20
 
 log = structlog.get_logger()
 
@@ -46,39 +50,49 @@ Result = TypeVar("Result")
 
 
 class ImageStore:
+    """Made by ``open``."""
+
     def __init__(self, parts: Parts, catalog: Catalog) -> None:
         self._parts = parts
         self._catalog = catalog
+        self._programs = Programs(parts)
+        self._upkeep = Upkeep(parts, catalog, self._programs)
         self._pulls: SharedWork[tuple[Reference, Credentials | None], Image] = SharedWork()
-        self._changing = asyncio.Lock()
 
     @classmethod
     async def open(cls, root: Path, settings: StoreSettings) -> "ImageStore":
-        threads = Threads()
-        await threads.run(partial(_make_root, root))
-        parts = Parts(
-            root=root,
-            settings=settings,
-            blobs=Blobs(root),
-            compiler=Compiler(root, settings, threads),
-            inventory=Inventory(root / "trees", (str(references.parse(name)) for name in settings.pinned)),
-            claims=Claims(),
-            threads=threads,
-            downloads=asyncio.Semaphore(settings.concurrent_pulls),
-        )
-        await threads.run(parts.compiler.open)
-        catalog = await threads.run(partial(Catalog, root))
-        for record in await threads.run(catalog.load):
+        """What an interrupted pull left is dropped, what is damaged is set aside. Raises DiskFull, StorageFailed."""
+        parts = _parts(root, settings)
+        catalog = await parts.threads.run(partial(_open_folders, parts))
+        find = partial(sound_images, root, catalog, parts.blobs, parts.trees)
+        for record in await parts.threads.run(find):
             parts.inventory.put(record)
-        return cls(parts, catalog)
+        store = cls(parts, catalog)
+        await parts.threads.run(store._verify_recent)
+        await store._upkeep.open()
+        return store
+
+    def _verify_recent(self) -> None:
+        """What new pods are likely to need is ready at once, the rest in the background. Blocking."""
+        left = _VERIFIED_AT_START
+        for source in self._programs.sources():
+            left -= self._parts.compiler.code_size(source.digest)
+            if left < 0:
+                return
+            self._parts.compiler.check(source.digest)
 
     async def close(self) -> None:
         await self._pulls.close()
+        await self._upkeep.close()
         await self._parts.compiler.close()
-        self._catalog.close()
         self._parts.threads.close()
+        self._catalog.close()
 
     async def pull(self, reference: str, credentials: Credentials | None = None) -> Image:
+        """The image that the reference names now, complete. Raises ImageStoreError.
+
+        Calls for the same share the work. Cancelled, the last of them ends it, and nothing is left of it.
+        """
         wanted = references.parse(reference)
         return await self._pulls.run((wanted, credentials), lambda: self._pull(wanted, credentials))
 
@@ -86,72 +100,110 @@ class ImageStore:
         pull = Pull(self._parts, reference, credentials)
         try:
             record = await pull.run()
-            return await self._commit(record)
+            return await _to_the_end(self._enter(record))
         finally:
             pull.close()
+            self._upkeep.want_collection()
 
-    async def _commit(self, record: ImageRecord) -> Image:
-        async with self._changing:
-            known = self._parts.inventory.record(record.id)
+    async def _enter(self, record: ImageRecord) -> Image:
+        parts = self._parts
+        async with parts.changing:
+            known = parts.inventory.record(record.id)
             if known is not None:
-                record = record._replace(references=record.references | known.references)
-            await self._parts.threads.run(partial(self._catalog.put, record))
-            return self._parts.inventory.put(record)
+                record = record._replace(
+                    references=record.references | known.references, programs={**known.programs, **record.programs}
+                )
+            if record != known:
+                await parts.threads.run(partial(self._catalog.put, record))
+            return parts.inventory.put(record)
 
     def get(self, reference: str) -> Image | None:
+        """By id, unique beginning of an id, or name; None where there is none. No I/O. Raises InvalidReference."""
         return self._parts.inventory.get(reference)
 
     def images(self) -> tuple[Image, ...]:
+        """In the order of their ids. No I/O."""
         return self._parts.inventory.images()
 
     async def remove(self, reference: str) -> None:
-        async with self._changing:
+        """CRI: the image with all its names; one that is not there is no error. Containers keep what they hold.
+
+        Raises InvalidReference, StorageFailed.
+        """
+        await _to_the_end(self._remove(reference))
+
+    async def _remove(self, reference: str) -> None:
+        async with self._parts.changing:
             image = self.get(reference)
             if image is not None:
                 await self._parts.threads.run(partial(self._catalog.remove, image.id))
                 self._parts.inventory.remove(image.id)
+        self._upkeep.want_collection()
 
     def usage(self) -> Usage:
-        taken = of_folder(self._parts.root)
-        return Usage(self._parts.root, taken.bytes, taken.inodes, time.time_ns())
+        """As it was measured last. No I/O."""
+        return self._upkeep.usage
 
     async def program(self, image: Image, command: str, search_path: str) -> Program:
-        record = self._parts.inventory.record(image.id)
-        assert record is not None
-        source = Source(record.wasm, self._parts.blobs.path(record.wasm))
-        facts = await self._parts.compiler.ensure(source, record.program_name)
-        _, _, entry = command.partition("#")
-        return self._program(source, facts, record.program_name, entry or COMMAND_ENTRY)
+        """What ``command`` (argv[0]) names in the image, compiled. ``search_path``: the value of PATH.
 
-    def _program(self, source: Source, facts: Facts, name: str, entry: str) -> Program:
-        return Program(
-            kind=facts.kind,
-            digest=source.digest,
-            source=source.path,
-            compiled=self._parts.compiler.code_path(source.digest),
-            name=name,
-            entry=entry,
-            unmet_imports=facts.unmet_imports,
-            has_command_entry=facts.has_entry(entry),
-        )
+        ``file#function`` starts that function. An artifact is its only program, whatever the command calls it.
+        Raises ProgramNotFound, NotWebAssembly, ModuleInvalid, LimitExceeded.
+        """
+        return await self._programs.program(image, command, search_path)
 
     async def compiled(self, program_digest: str) -> Path | None:
-        facts = await self._parts.threads.run(partial(self._parts.compiler.check, program_digest))
-        return self._parts.compiler.code_path(program_digest) if facts is not None else None
+        """Verified code for this engine of a program that is held or of an image; None where it cannot be made."""
+        return await self._programs.compiled(program_digest)
 
     def hold(self, holder: str, image: Image, program: Program) -> None:
-        self._parts.claims.add(holder, code(program.digest))
+        """Keep the image's files and the program's code for a container, also when the image is removed.
+
+        In memory: after a start it is to be said again, before ``collect_garbage``.
+        """
+        self._programs.hold(holder, image, program)
 
     def release(self, holder: str) -> None:
-        self._parts.claims.release(holder)
+        self._programs.release(holder)
+        self._upkeep.want_collection()
 
     async def collect_garbage(self) -> None:
-        pass
+        """Delete what nothing needs. Called once after a start, it is done by the store itself from then on."""
+        await self._upkeep.collect()
 
     def recently_used_programs(self, limit: int) -> list[Program]:
-        return []
+        """Those that can run and whose code is verified, most recently used first. No I/O."""
+        return self._programs.recently_used(limit)
 
 
-def _make_root(root: Path) -> None:
-    with disk_errors(str(root)):
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _parts(root: Path, settings: StoreSettings) -> Parts:
+    threads = Threads()
+    trees = Trees(root)
+    return Parts(
+        root=root,
+        settings=settings,
+        blobs=Blobs(root),
+        trees=trees,
+        compiler=Compiler(root, settings, threads),
+        inventory=Inventory(trees.folder, [str(references.parse(name)) for name in settings.pinned]),
+        threads=threads,
+    )
+
+
+def _open_folders(parts: Parts) -> Catalog:
+    with disk_errors(str(parts.root)):
+        parts.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    parts.blobs.open()
+    parts.trees.open()
+    parts.compiler.open()
+    return Catalog(parts.root)
+
+
+async def _to_the_end(change: Coroutine[Any, Any, Result]) -> Result:
+    """A change of disk and memory is made in both or in neither, also when its caller is gone."""
+    task = asyncio.ensure_future(change)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
