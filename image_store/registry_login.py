@@ -56,6 +56,7 @@ class RegistryLogin:
     ) -> tuple[dict[str, str], bool]:
         """Called by oras when a request was refused. Raises Unauthorized."""
         original.close()
+        self._check_host(original)
         challenges = {
             challenge.scheme: challenge.parameters
             for challenge in parse_challenges(original.headers.get("WWW-Authenticate", ""))
@@ -64,6 +65,15 @@ class RegistryLogin:
             raise self._refused()
         self._authorization = self._answer(challenges)
         return {**headers, **self.headers()}, True
+
+    def _check_host(self, original: requests.Response) -> None:
+        """Where a registry redirects to gets no credentials, and may not send for a token either."""
+        host = urlsplit(original.url).netloc
+        if host != self._registry:
+            raise Unauthorized(
+                f"registry {self._registry} sends to {host} for {self._repository}, which refuses "
+                f"(HTTP {original.status_code}): try again, or check the registry"
+            )
 
     def _answer(self, challenges: dict[str, dict[str, str]]) -> str:
         if "bearer" in challenges:
