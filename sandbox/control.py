@@ -7,10 +7,11 @@ names its path.
 """
 
 import array
-import json
 import os
 import socket
 from typing import Any
+
+from sandbox import lean_json
 
 VERSION = 1
 PACKET_BYTES = 65536
@@ -20,11 +21,11 @@ Message = dict[str, Any]
 
 
 def encode(message: Message) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode("ascii")
+    return lean_json.write(message).encode("ascii")
 
 
 def decode(packet: bytes) -> Message:
-    message: Message = json.loads(packet)
+    message: Message = lean_json.read(packet.decode("ascii"))
     return message
 
 
@@ -55,6 +56,21 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             received.frombytes(data[: len(data) - len(data) % received.itemsize])
     return list(received)
+
+
+def read(connection: int) -> Message | None:
+    """The next message from a connection of which a forked process knows no more than the descriptor, for an object
+    would cost it memory; None when the peer is gone.
+    """
+    try:
+        packet = os.read(connection, PACKET_BYTES)
+    except ConnectionResetError:
+        return None
+    return decode(packet) if packet else None
+
+
+def write(connection: int, message: Message) -> None:
+    os.write(connection, encode(message))
 
 
 def socket_address(folder: int, name: str) -> str:

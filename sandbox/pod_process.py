@@ -18,9 +18,8 @@ connects to its socket; when the server is gone it goes on. A single thread, an 
 """
 
 import os
-import socket
-import traceback
-from typing import Any, NoReturn
+import sys
+from typing import NoReturn
 
 from sandbox import control, kernel_files, records, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
@@ -40,7 +39,7 @@ def main(
     engine: Engine,
     programs: dict[str, Loaded],
     layout: cgroup.Layout,
-    listener: socket.socket,
+    listener: int,
     folder: int,
 ) -> NoReturn:
     """The forked child's whole life. ``folder``: open directory of the pod's volatile state."""
@@ -49,7 +48,7 @@ def main(
         failure = _enter_namespaces(spec)
         PodProcess(spec, engine, programs, layout, listener, failure).serve()
     finally:
-        traceback.print_exc()  # into the pod's complaints: serve() returns no other way
+        sys.excepthook(*sys.exc_info())  # into the pod's complaints: serve() returns no other way
         os._exit(1)
 
 
@@ -75,7 +74,6 @@ def _enter_namespaces(spec: PodSpec) -> str:
             syscalls.sethostname(spec.hostname)
         for name, value in spec.sysctls.items():
             _set_sysctl(name, value)
-        syscalls.bound_capabilities()
         _set_oom_score()
     except (OSError, SandboxError) as error:
         return f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}"
@@ -105,7 +103,7 @@ class PodProcess:
         engine: Engine,
         programs: dict[str, Loaded],
         layout: cgroup.Layout,
-        listener: socket.socket,
+        listener: int,
         failure: str,
     ) -> None:
         self._spec = spec
@@ -115,15 +113,15 @@ class PodProcess:
         self._failure = failure
         self._loop = EventLoop()
         self._layout = layout
-        self._connections: dict[int, socket.socket] = {}
+        self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
-        self._starting: dict[str, tuple[socket.socket, int]] = {}
+        self._starting: dict[str, tuple[int, int]] = {}
 
     def serve(self) -> None:
         if not self._spec.cgroup_by_systemd:
             self._join_cgroup()
-        self._listener.listen()  # once more: a client now sees this process as its peer
-        self._loop.watch(self._listener.fileno(), self._process_connection)
+        syscalls.listen(self._listener)  # once more: a client now sees this process as its peer
+        self._loop.watch(self._listener, self._process_connection)
         self._loop.run_forever()
 
     def _join_cgroup(self) -> None:
@@ -136,13 +134,12 @@ class PodProcess:
             )
 
     def _process_connection(self) -> None:
-        connection, _ = self._listener.accept()
-        connection.setblocking(False)
-        self._connections[connection.fileno()] = connection
-        self._loop.watch(connection.fileno(), lambda: self._process_readable(connection))
+        connection = syscalls.accept(self._listener)
+        self._connections.add(connection)
+        self._loop.watch(connection, lambda: self._process_readable(connection))
 
-    def _process_readable(self, connection: socket.socket) -> None:
-        request, _ = control.receive(connection)
+    def _process_readable(self, connection: int) -> None:
+        request = control.read(connection)
         if request is None:
             self._disconnect(connection)
             return
@@ -153,7 +150,7 @@ class PodProcess:
         if answer is not None:
             self._send(connection, {"id": request["id"], **answer})
 
-    def _process_request(self, connection: socket.socket, request: control.Message) -> control.Message | None:
+    def _process_request(self, connection: int, request: control.Message) -> control.Message | None:
         match request["op"]:
             case "hello":
                 return self._process_hello()
@@ -180,7 +177,7 @@ class PodProcess:
             raise SandboxError(self._failure)
         return {"version": control.VERSION}
 
-    def _process_start(self, connection: socket.socket, request: control.Message) -> None:
+    def _process_start(self, connection: int, request: control.Message) -> None:
         spec = GuestSpec.from_json(records.read_record(request["spec"], "guest"))
         if spec.container_id in self._containers or run_record.read(spec.run_path).started_at:
             raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
@@ -214,7 +211,7 @@ class PodProcess:
         return {}
 
     def _report_started(self, container: PodContainer) -> None:
-        self._answer_start(container, {"run": container.run._asdict()})
+        self._answer_start(container, {"run": container.run.to_json()})
         self._broadcast("started", container)
 
     def _report_ended(self, container: PodContainer) -> None:
@@ -229,18 +226,19 @@ class PodProcess:
             self._send(waiting[0], {"id": waiting[1], **answer})
 
     def _broadcast(self, event: str, container: PodContainer) -> None:
-        message = {"event": event, "container": container.spec.container_id, "run": container.run._asdict()}
-        for connection in list(self._connections.values()):
+        message = {"event": event, "container": container.spec.container_id, "run": container.run.to_json()}
+        for connection in list(self._connections):
             self._send(connection, message)
 
-    def _send(self, connection: socket.socket, message: dict[str, Any]) -> None:
+    def _send(self, connection: int, message: control.Message) -> None:
         """A peer that does not read is cut off: it finds everything on disk when it comes back."""
         try:
-            control.send(connection, message)
+            control.write(connection, message)
         except OSError:
             self._disconnect(connection)
 
-    def _disconnect(self, connection: socket.socket) -> None:
-        if self._connections.pop(connection.fileno(), None) is not None:
-            self._loop.unwatch(connection.fileno())
-            connection.close()
+    def _disconnect(self, connection: int) -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._loop.unwatch(connection)
+            os.close(connection)

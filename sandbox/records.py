@@ -8,12 +8,11 @@ and a record that a power cut tore is recognised and set aside.
 """
 
 import errno
-import json
 import os
 import zlib
 from typing import Any
 
-from sandbox import kernel_files
+from sandbox import kernel_files, lean_json
 from sandbox.errors import DiskFull, SandboxError
 
 VERSION = 1
@@ -25,7 +24,7 @@ class TornRecord(SandboxError):
 
 
 def encode(kind: str, fields: dict[str, Any]) -> bytes:
-    body = json.dumps(fields, separators=(",", ":")).encode("ascii")
+    body = lean_json.write(fields).encode("ascii")
     header = b"%s %d %s %08x %d\n" % (_MAGIC, VERSION, kind.encode(), zlib.crc32(body), len(body))
     return header + body
 
@@ -42,7 +41,7 @@ def decode(kind: str, data: bytes, name: str) -> dict[str, Any]:
     body = rest[: int(words[4])] if words[4].isdigit() else b""
     if b"%08x" % zlib.crc32(body) != words[3] or not body:
         raise TornRecord(f"{name} is torn: its body does not match its checksum")
-    fields: dict[str, Any] = json.loads(body)
+    fields: dict[str, Any] = lean_json.read(body.decode("ascii"))
     return fields
 
 

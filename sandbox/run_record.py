@@ -68,8 +68,8 @@ def _write_slot(path: str, offset: int, kind: str, run: Run) -> None:
 
 def _fitting(kind: str, run: Run) -> bytes:
     message = run.message[:_MESSAGE_BYTES]
-    data = records.encode(kind, run._replace(message=message)._asdict())
+    data = records.encode(kind, run._replace(message=message).to_json())
     while len(data) > SLOT_BYTES:
         message = message[: len(message) * 3 // 4]
-        data = records.encode(kind, run._replace(message=message)._asdict())
+        data = records.encode(kind, run._replace(message=message).to_json())
     return data

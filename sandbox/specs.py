@@ -97,3 +97,14 @@ class Run(NamedTuple):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``_asdict``, without what that costs a forked process."""
+        return {
+            "pid": self.pid,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "exit_code": self.exit_code,
+            "reason": self.reason,
+            "message": self.message,
+        }

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 from collections.abc import Callable
 
 from sandbox import kernel_files
@@ -37,7 +38,8 @@ PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
-PR_SET_NAME = 15
+
+SIGCHLD = int(signal.SIGCHLD)
 
 # These numbers are the same on every architecture.
 _SYS_OPEN_TREE = 428
@@ -48,6 +50,7 @@ _SYS_MOUNT_SETATTR = 442
 _SYS_CAPSET = 91 if os.uname().machine == "aarch64" else 126
 _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 _M_ARENA_MAX = -8
+_BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -71,11 +74,29 @@ class _CapabilityData(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
 
 
+_prctl = _libc.prctl
+_prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
+
+
 def _checked(result: int, subject: str | None = None) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), subject)
     return result
+
+
+def reset_signal(number: int) -> None:
+    """To its default action: ``signal.signal`` would make enumeration members on the way."""
+    _libc.signal(number, 0)
+
+
+def listen(listener: int) -> None:
+    _checked(_libc.listen(listener, _BACKLOG))
+
+
+def accept(listener: int) -> int:
+    """The descriptor of a connection, which does not block."""
+    return _checked(_libc.accept4(listener, None, None, os.O_NONBLOCK | os.O_CLOEXEC), None)
 
 
 def unshare(flags: int) -> None:
@@ -130,13 +151,12 @@ def open_in_root(root: int, path: str, flags: int) -> int:
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
-    arguments = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
-    _checked(_libc.prctl(option, *arguments))
+    _checked(_prctl(option, first, second, 0, 0))
 
 
 def set_process_name(name: bytes) -> None:
     """What ``ps`` shows in its short form, 15 bytes at most."""
-    _checked(_libc.prctl(PR_SET_NAME, name, 0, 0, 0))
+    kernel_files.write("/proc/thread-self/comm", name)
 
 
 def bound_capabilities() -> None:

@@ -57,12 +57,12 @@ class Zygote:
 
     def _become_pod(self, request: control.Message, listener: int, folder: int) -> None:
         pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the namespace's 1
-        control.send(self._connection, {"id": request["id"], "pid": pid})
-        self._connection.close()
+        control.write(self._connection.fileno(), {"id": request["id"], "pid": pid})
+        os.close(self._connection.fileno())
         os.close(self._pid_namespace)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        syscalls.reset_signal(syscalls.SIGCHLD)
         spec = PodSpec(**request["spec"])
-        pod_process.main(spec, self._engine, self._programs, self._layout, socket.socket(fileno=listener), folder)
+        pod_process.main(spec, self._engine, self._programs, self._layout, listener, folder)
 
     def _answer(self, packet: bytes, process: Callable[[control.Message], control.Message]) -> None:
         request = control.decode(packet)
@@ -70,7 +70,7 @@ class Zygote:
             answer = process(request)
         except (OSError, SandboxError) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
-        control.send(self._connection, {"id": request["id"], **answer})
+        control.write(self._connection.fileno(), {"id": request["id"], **answer})
 
     def _load(self, request: control.Message) -> control.Message:
         """Most recently used last; the oldest gives way."""
@@ -96,6 +96,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also the guests'
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the server hears of a pod's end by itself
     syscalls.set_process_name(b"wasmlet-zygote")
+    syscalls.bound_capabilities()  # here once, for all pods and guests: no process below executes a program
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])), Engine(sys.argv[2]), int(sys.argv[3]))
     _settle()
     zygote.serve()
