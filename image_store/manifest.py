@@ -91,7 +91,7 @@ def _index(fields: dict[str, Any]) -> Index:
 
 
 def _manifest(fields: dict[str, Any], media_type: str) -> Manifest:
-    layers = fields.get("layers") or []
+    layers = [] if fields.get("layers") is None else fields["layers"]
     if not isinstance(layers, list) or len(layers) > _MAX_LAYERS:
         raise ValueError(f"layers must be a list of at most {_MAX_LAYERS}")
     return Manifest(

@@ -11,8 +11,9 @@ import requests
 from image_store.credentials import Login
 from image_store.errors import RegistryUnavailable, Unauthorized
 
-_SCHEME = re.compile(r"(?:^|,)\s*(Basic|Bearer)\s", re.IGNORECASE)
-_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
+# A parameter, else the name of a scheme.
+_PART = re.compile(r'([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s",]*))|([\w-]+)')
+_SCHEMES = ("basic", "bearer")
 _CLIENT = "wasmlet"
 
 
@@ -24,16 +25,13 @@ class Challenge(NamedTuple):
 
 def parse_challenges(header: str) -> list[Challenge]:
     """Those of a WWW-Authenticate header that are known here."""
-    starts = list(_SCHEME.finditer(header))
-    ends = [start.start() for start in starts[1:]] + [len(header)]
-    return [
-        Challenge(start.group(1).lower(), _parameters(header[start.end() : end]))
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def _parameters(text: str) -> dict[str, str]:
-    return {match[1].lower(): match[2] if match[2] is not None else match[3] for match in _PARAMETER.finditer(text)}
+    found: list[Challenge] = []
+    for name, quoted, plain, scheme in _PART.findall(header):
+        if scheme:
+            found.append(Challenge(scheme.lower(), {}))
+        elif found:
+            found[-1].parameters[name.lower()] = quoted or plain
+    return [challenge for challenge in found if challenge.scheme in _SCHEMES]
 
 
 class RegistryLogin:
