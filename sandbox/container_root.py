@@ -82,6 +82,8 @@ def _make_target(path: str, is_directory: bool) -> str:
 
 
 def _make_directory(path: str) -> None:
+    if os.path.isdir(path):
+        return
     try:
         os.makedirs(path, 0o755, exist_ok=True)
     except OSError as error:

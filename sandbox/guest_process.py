@@ -67,17 +67,10 @@ def _prepare(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str)
 
 
 def _inherited_descriptors() -> list[int]:
-    listed = [int(name) for name in os.listdir("/proc/self/fd")]
-    return [descriptor for descriptor in listed if descriptor > REPORT and _is_open(descriptor)]
-
-
-def _is_open(descriptor: int) -> bool:
-    """False for the one that listing the directory had opened."""
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
+    """Among them is the number by which the directory was listed: another file takes it, so that it is open too."""
+    listed = os.listdir("/proc/self/fd")
+    os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
+    return [descriptor for descriptor in map(int, listed) if descriptor > REPORT]
 
 
 def _set_oom_score(score: int) -> None:

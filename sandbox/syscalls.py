@@ -1,14 +1,16 @@
-"""The system calls that the standard library has no name for, straight from the C library. Linux 5.12 or newer."""
+"""The system calls that the standard library has no name for, straight from the C library. Linux 5.12 or newer.
+
+Every function is bound here, with the types of its arguments, before any fork: to look one up or to convert an argument
+by its value costs a forked process pages that it shared before.
+"""
 
 import ctypes
 import os
 import signal
 from collections.abc import Callable
+from typing import Any, cast
 
 from sandbox import kernel_files
-
-_libc = ctypes.PyDLL(None, use_errno=True)
-"""PyDLL: the calls are short, and a forked process must not meet another thread's lock."""
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -54,9 +56,6 @@ _BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
 _CAPABILITY_VERSION_3 = 0x20080522
 
-fork: Callable[[], int] = _libc.fork
-"""The C library's fork, -1 when it fails. Python's own writes to pages that parent and child would otherwise share."""
-
 
 class _MountAttr(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
@@ -74,8 +73,42 @@ class _CapabilityData(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
 
 
-_prctl = _libc.prctl
-_prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
+_int, _unsigned, _text, _address = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
+
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+"""PyDLL: the calls are short, and a forked process must not meet another thread's lock."""
+
+
+def _bind(name: str, *arguments: Any) -> Callable[..., int]:
+    function = _libc[name]  # a fresh one each time, unlike an attribute
+    function.argtypes = arguments
+    return cast("Callable[..., int]", function)
+
+
+fork: Callable[[], int] = _bind("fork")
+"""The C library's fork, -1 when it fails. Python's own writes to pages that parent and child would otherwise share."""
+
+_unshare = _bind("unshare", _int)
+_setns = _bind("setns", _int, _int)
+_sethostname = _bind("sethostname", _text, _unsigned)
+_mount = _bind("mount", _text, _text, _text, _unsigned, _text)
+_umount2 = _bind("umount2", _text, _int)
+_prctl = _bind("prctl", _int, _unsigned, _unsigned, _unsigned, _unsigned)
+_signal = _bind("signal", _int, _address)
+_listen = _bind("listen", _int, _int)
+_accept4 = _bind("accept4", _int, _address, _address, _int)
+_mallopt = _bind("mallopt", _int, _int)
+_malloc_trim = _bind("malloc_trim", _unsigned)
+_pivot_root = _bind("syscall", _int, _text, _text)
+_capset = _bind("syscall", _int, _address, _address)
+_open_tree = _bind("syscall", _int, _int, _text, _unsigned)
+_move_mount = _bind("syscall", _int, _int, _text, _int, _text, _unsigned)
+_mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _address, _unsigned)
+_openat2 = _bind("syscall", _int, _int, _text, _address, _unsigned)
+
+_own_capabilities = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+_no_capabilities = (_CapabilityData * 2)()
 
 
 def _checked(result: int, subject: str | None = None) -> int:
@@ -87,67 +120,67 @@ def _checked(result: int, subject: str | None = None) -> int:
 
 def reset_signal(number: int) -> None:
     """To its default action: ``signal.signal`` would make enumeration members on the way."""
-    _libc.signal(number, 0)
+    _signal(number, None)
 
 
 def listen(listener: int) -> None:
-    _checked(_libc.listen(listener, _BACKLOG))
+    _checked(_listen(listener, _BACKLOG))
 
 
 def accept(listener: int) -> int:
     """The descriptor of a connection, which does not block."""
-    return _checked(_libc.accept4(listener, None, None, os.O_NONBLOCK | os.O_CLOEXEC), None)
+    return _checked(_accept4(listener, None, None, os.O_NONBLOCK | os.O_CLOEXEC), None)
 
 
 def unshare(flags: int) -> None:
-    _checked(_libc.unshare(flags))
+    _checked(_unshare(flags))
 
 
 def setns(descriptor: int, kind: int) -> None:
-    _checked(_libc.setns(descriptor, kind))
+    _checked(_setns(descriptor, kind))
 
 
 def sethostname(name: str) -> None:
     raw = os.fsencode(name)
-    _checked(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), name)
+    _checked(_sethostname(raw, len(raw)), name)
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     raw = [os.fsencode(text) for text in (source, target, kind, data)]
-    _checked(_libc.mount(raw[0], raw[1], raw[2], ctypes.c_ulong(flags), raw[3]), target)
+    _checked(_mount(raw[0], raw[1], raw[2], flags, raw[3]), target)
 
 
 def unmount(target: str, flags: int) -> None:
-    _checked(_libc.umount2(os.fsencode(target), flags), target)
+    _checked(_umount2(os.fsencode(target), flags), target)
 
 
 def pivot_root(new: str, old: str) -> None:
-    _checked(_libc.syscall(_SYS_PIVOT_ROOT, os.fsencode(new), os.fsencode(old)), new)
+    _checked(_pivot_root(_SYS_PIVOT_ROOT, os.fsencode(new), os.fsencode(old)), new)
 
 
 def open_tree(path: str) -> int:
     """A descriptor of a detached copy of the mounts at and below ``path``, symlinks followed."""
     flags = OPEN_TREE_CLONE | AT_RECURSIVE | os.O_CLOEXEC
-    return _checked(_libc.syscall(_SYS_OPEN_TREE, -100, os.fsencode(path), ctypes.c_uint(flags)), path)
+    return _checked(_open_tree(_SYS_OPEN_TREE, -100, os.fsencode(path), flags), path)
 
 
 def move_mount(tree: int, target: str) -> None:
     """Attach the detached mounts of ``tree`` at ``target``."""
     raw = os.fsencode(target)
-    _checked(_libc.syscall(_SYS_MOVE_MOUNT, tree, b"", -100, raw, MOVE_MOUNT_F_EMPTY_PATH), target)
+    _checked(_move_mount(_SYS_MOVE_MOUNT, tree, b"", -100, raw, MOVE_MOUNT_F_EMPTY_PATH), target)
 
 
 def set_mount_attributes(tree: int, attributes: int, propagation: int, flags: int = 0) -> None:
     request = _MountAttr(attributes, 0, propagation, 0)
-    size = ctypes.c_size_t(ctypes.sizeof(request))
-    _checked(_libc.syscall(_SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH | flags, ctypes.byref(request), size))
+    size = ctypes.sizeof(request)
+    _checked(_mount_setattr(_SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH | flags, ctypes.addressof(request), size))
 
 
 def open_in_root(root: int, path: str, flags: int) -> int:
     """Open ``path`` as if the directory ``root`` were ``/``: neither ``..`` nor a symlink leads out of it."""
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
-    size = ctypes.c_size_t(ctypes.sizeof(how))
-    return _checked(_libc.syscall(_SYS_OPENAT2, root, os.fsencode(path), ctypes.byref(how), size), path)
+    size = ctypes.sizeof(how)
+    return _checked(_openat2(_SYS_OPENAT2, root, os.fsencode(path), ctypes.addressof(how), size), path)
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
@@ -168,8 +201,7 @@ def bound_capabilities() -> None:
 def drop_capabilities() -> None:
     """Leave the calling thread without any capability."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
-    _checked(_libc.syscall(_SYS_CAPSET, ctypes.byref(header), (_CapabilityData * 2)()))
+    _checked(_capset(_SYS_CAPSET, ctypes.addressof(_own_capabilities), ctypes.addressof(_no_capabilities)))
 
 
 def _last_capability() -> int:
@@ -178,5 +210,5 @@ def _last_capability() -> int:
 
 def spare_memory() -> None:
     """One heap for all threads that the C library will ever see, and no free memory kept at its end."""
-    _libc.mallopt(_M_ARENA_MAX, 1)
-    _libc.malloc_trim(0)
+    _mallopt(_M_ARENA_MAX, 1)
+    _malloc_trim(0)
