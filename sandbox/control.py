@@ -15,7 +15,9 @@ from sandbox import lean_json
 
 VERSION = 1
 PACKET_BYTES = 65536
-_MOST_DESCRIPTORS = 4
+_DESCRIPTOR_BYTES = 4
+_ROOM = socket.CMSG_SPACE(4 * _DESCRIPTOR_BYTES)
+"""Nobody sends more than four descriptors."""
 
 Message = dict[str, Any]
 
@@ -42,20 +44,20 @@ def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
 
 def receive_packet(connection: socket.socket) -> tuple[bytes, list[int]]:
     """The next message as it travels, with its descriptors; empty when the peer is gone."""
-    room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
     try:
-        packet, ancillary, _, _ = connection.recvmsg(PACKET_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+        packet, ancillary, _, _ = connection.recvmsg(PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return b"", []
     return packet, _descriptors(ancillary)
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    received = array.array("i")
+    received: list[int] = []
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            received.frombytes(data[: len(data) - len(data) % received.itemsize])
-    return list(received)
+            whole = len(data) - len(data) % _DESCRIPTOR_BYTES
+            received.extend(memoryview(data[:whole]).cast("i"))
+    return received
 
 
 def read(connection: int) -> Message | None:

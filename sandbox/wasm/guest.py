@@ -15,6 +15,13 @@ _RUN_INTERFACE = b"wasi:cli/run@0.2.0"
 """Any 0.2.x of it."""
 
 
+# A ctypes array of another length is another type. One that is made after the fork costs pages: these are ready.
+_MOST_WORDS = 64
+_Words = ctypes.c_char_p * _MOST_WORDS
+_Slot = ctypes.c_char * 64
+"""Room for any value that the API fills in: an instance, an export, a result."""
+
+
 class WasiSetup(NamedTuple):
     argv: list[bytes]
     env: list[tuple[bytes, bytes]]
@@ -58,12 +65,11 @@ def run(instance: Instance) -> Outcome:
 
 def _wasi_config(library: Library, setup: WasiSetup) -> Any:
     config = library.wasi_config_new()
-    words = _strings(setup.argv)
     names = _strings([name for name, _ in setup.env])
     values = _strings([value for _, value in setup.env])
-    if not library.wasi_config_set_argv(config, len(words), words):
+    if not library.wasi_config_set_argv(config, len(setup.argv), _strings(setup.argv)):
         raise StartFailure("the arguments are not UTF-8: WASI has no other strings; give others")
-    if not library.wasi_config_set_env(config, len(names), names, values):
+    if not library.wasi_config_set_env(config, len(setup.env), names, values):
         raise StartFailure("an environment variable is not UTF-8: WASI has no other strings; give another value")
     library.wasi_config_inherit_stdin(config)
     library.wasi_config_inherit_stdout(config)
@@ -75,12 +81,13 @@ def _wasi_config(library: Library, setup: WasiSetup) -> Any:
 
 
 def _strings(items: list[bytes]) -> Any:
-    return (ctypes.c_char_p * len(items))(*items)
+    ready = _Words if len(items) <= _MOST_WORDS else ctypes.c_char_p * len(items)
+    return ready(*items)
 
 
 def _module(loaded: Loaded, context: Any) -> Instance:
     library = loaded.engine.library
-    instance, trap, export = ctypes.create_string_buffer(16), ctypes.c_void_p(), ctypes.create_string_buffer(32)
+    instance, trap, export = _Slot(), ctypes.c_void_p(), _Slot()
     error = library.wasmtime_instance_pre_instantiate(
         loaded.prepared, context, ctypes.addressof(instance), ctypes.addressof(trap)
     )
@@ -106,7 +113,7 @@ def _run_module(instance: Instance) -> Outcome:
 
 def _component(loaded: Loaded, context: Any) -> Instance:
     library = loaded.engine.library
-    instance, function = ctypes.create_string_buffer(16), ctypes.create_string_buffer(32)
+    instance, function = _Slot(), _Slot()
     at = ctypes.addressof(instance)
     _check(
         library,
@@ -123,7 +130,7 @@ def _component(loaded: Loaded, context: Any) -> Instance:
 
 
 def _run_component(instance: Instance) -> Outcome:
-    library, result = instance.library, ctypes.create_string_buffer(64)
+    library, result = instance.library, _Slot()
     address = ctypes.addressof(result)
     error = library.wasmtime_component_func_call(instance.function, instance.context, None, 0, address, 1)
     if error:
