@@ -34,6 +34,7 @@ def bench(
     pods: Annotated[int, typer.Option(min=1, help="Pods measured one by one in each round.")] = 20,
     crowd: Annotated[int, typer.Option(min=1, help="Pods alive at once, for memory, rate and lists.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, help="Figures are medians over them.")] = 3,
+    settle: Annotated[float, typer.Option(min=0, help="Seconds before memory is read.")] = 3.0,
     socket: Annotated[list[str], typer.Option(metavar="NAME=PATH", help="Measure servers that run.")] = [],  # noqa: B006
     image: Annotated[
         list[str], typer.Option(metavar="NAME=REF", help="What such a server runs: prints a line and sleeps.")
@@ -46,7 +47,7 @@ def bench(
         if not socket and enclosure.current() is None:
             raise typer.Exit(enclosure.run_enclosed(sys.argv[1:], keep))
         with _log_folder() as logs:
-            plan = Plan(rounds, pods, crowd, parts, logs)
+            plan = Plan(rounds, pods, crowd, settle, parts, logs)
             _report(_running(socket, image) if socket else _started(names), plan)
     except BenchError as error:
         _say(str(error))

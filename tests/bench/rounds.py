@@ -19,7 +19,6 @@ PARTS = ("pod", "crowd")
 
 AT_A_TIME = 10
 _LISTS = 50
-_SECONDS_TO_SETTLE = 3.0
 
 Samples = dict[str, list[float]]
 """By what was measured: milliseconds, bytes or pods per second."""
@@ -27,11 +26,13 @@ Samples = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Plan:
-    """``pods``: measured one by one in each round; ``crowd``: alive at once, for memory, rate and lists."""
+    """``pods``: measured one by one in each round; ``crowd``: alive at once, for memory, rate and lists; ``settle``:
+    seconds before memory is read."""
 
     rounds: int
     pods: int
     crowd: int
+    settle: float
     parts: Sequence[str]
     logs: Path
 
@@ -86,20 +87,20 @@ def _one_by_one(clients: Mapping[Server, CriClient], pods: int, logs: Path) -> l
 
 def _crowd(server: Server, client: CriClient, plan: Plan) -> Samples:
     lives = [PodLife(server, client, plan.logs) for _ in range(plan.crowd)]
-    before = _settled_memory()
+    before = _settled_memory(plan)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         begin = time.perf_counter()
         list(pool.map(PodLife.up, lives))
         rate = len(lives) / (time.perf_counter() - begin)
-        after = _settled_memory()
+        after = _settled_memory(plan)
         samples = {"memory": [(after - before) / len(lives)], "rate": [rate], **_lists(client)}
         list(pool.map(PodLife.down, lives))
     return samples
 
 
-def _settled_memory() -> int:
+def _settled_memory(plan: Plan) -> int:
     """Of all processes, but this one and its parents: what they grow by is not the servers'."""
-    time.sleep(_SECONDS_TO_SETTLE)
+    time.sleep(plan.settle)
     return memory_of_all((os.getpid(), os.getppid()))
 
 
