@@ -24,7 +24,7 @@ from image_store.disk import disk_errors, write_durably
 from image_store.engine_settings import SETTINGS
 from image_store.errors import DigestMismatch, ImageStoreError, LimitExceeded, ModuleInvalid
 from image_store.facts import COMMAND_ENTRY, Facts
-from image_store.wasm_kind import kind_of
+from image_store.wasm_kind import MAGIC, kind_of
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -83,7 +83,12 @@ def _read(request: Request) -> bytes:
         source = Path(request.source).read_bytes()
     if digest_of(source) != request.digest:
         raise DigestMismatch(f"{request.source} was damaged on the disk: remove the image and pull it again")
-    return bytes(wasmtime.wat2wasm(source)) if request.is_text else source
+    if request.is_text:
+        return bytes(wasmtime.wat2wasm(source))
+    if not source.startswith(MAGIC):
+        # wasmtime would take it for text.
+        raise ModuleInvalid("it does not begin with WebAssembly's magic bytes")
+    return source
 
 
 def _engine() -> wasmtime.Engine:

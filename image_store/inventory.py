@@ -10,7 +10,7 @@ from image_store import image_config, references
 from image_store.digests import hex_of, is_digest, is_hex
 from image_store.image import Image
 from image_store.records import ImageRecord, ProgramRecord
-from image_store.resources import Resource, blob, code, tree
+from image_store.resources import Resource, resources_of
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -104,7 +104,7 @@ class Inventory:
 
     def resources(self) -> set[Resource]:
         """All that the images need."""
-        return {resource for record in self._records.values() for resource in _resources(record)}
+        return {resource for record in self._records.values() for resource in resources_of(record)}
 
     def _image(self, record: ImageRecord) -> Image:
         return Image(
@@ -119,9 +119,3 @@ class Inventory:
             pinned=not self._pinned.isdisjoint(record.references),
             chain_id=record.chain_id,
         )
-
-
-def _resources(record: ImageRecord) -> set[Resource]:
-    used = {blob(digest) for digest in record.blobs}
-    used |= {code(program.digest) for program in record.programs.values()}
-    return used | {tree(record.chain_id)} if record.chain_id else used

@@ -32,7 +32,7 @@ from image_store.records import ImageRecord, Layer, ProgramRecord
 from image_store.references import Reference
 from image_store.registry import Registry
 from image_store.registry_connection import Sockets
-from image_store.resources import blob, code, tree
+from image_store.resources import blob, code, resources_of, tree
 from image_store.wasm_kind import is_precompiled, is_text, kind_of, other_kind
 
 log = structlog.get_logger()
@@ -56,11 +56,16 @@ class Pull:
         data = await self._manifest(self._reference.target)
         resolved = self._reference.at(digest_of(data))
         names = frozenset((str(self._reference), resolved))
+        record = await self._known(resolved) or await self._record(data)
+        return record._replace(references=record.references | names)
+
+    async def _known(self, resolved: str) -> ImageRecord | None:
+        """An image that is there already, and stays: what it needs is claimed before it is looked for again."""
         known = self._parts.inventory.named(resolved)
-        if known is not None:
-            return known._replace(references=known.references | names)
-        record = await self._record(data)
-        return record._replace(references=names)
+        if known is None:
+            return None
+        await self._parts.claim(self._holder, *resources_of(known))
+        return self._parts.inventory.named(resolved)
 
     async def _manifest(self, target: str) -> bytes:
         return await self._parts.threads.run_cuttable(self._sockets, partial(self._registry.manifest, target))

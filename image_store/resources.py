@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from image_store.digests import hex_of
+from image_store.records import ImageRecord
 
 
 class Resource(NamedTuple):
@@ -21,6 +22,13 @@ def tree(chain_id: str) -> Resource:
 
 def code(digest: str) -> Resource:
     return Resource("code", hex_of(digest))
+
+
+def resources_of(record: ImageRecord) -> set[Resource]:
+    """All that an image needs."""
+    used = {blob(digest) for digest in record.blobs}
+    used |= {code(program.digest) for program in record.programs.values()}
+    return used | {tree(record.chain_id)} if record.chain_id else used
 
 
 class Claims:

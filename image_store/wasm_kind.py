@@ -5,6 +5,7 @@ import struct
 from image_store.image import Kind
 
 HEADER_BYTES = 64
+MAGIC = b"\0asm"
 
 _KINDS: dict[bytes, Kind] = {
     b"\0asm\x01\0\0\0": "module",
@@ -41,7 +42,7 @@ def other_kind(header: bytes) -> str:
         return f"a script for {interpreter or 'an unknown interpreter'}"
     if header.startswith(b"MZ"):
         return "a native windows executable"
-    if header.startswith(b"\0asm"):
+    if header.startswith(MAGIC):
         return "WebAssembly of an unknown version"
     return "not WebAssembly" if header else "an empty file"
 

@@ -8,8 +8,13 @@ from typing import Any, TypeVar
 import pytest
 
 from deploy.demo_registry import Registry, serving
+from image_store.compiler import Compiler, Source
+from image_store.digests import digest_of
+from image_store.facts import Facts
 from image_store.image import Image, Program
 from image_store.store import Credentials, ImageStore, StoreSettings
+from image_store.threads import Threads
+from tests.image_store.compile_processes import compile_processes
 
 Result = TypeVar("Result")
 
@@ -68,6 +73,36 @@ class StoreRunner:
         return sorted(str(path.relative_to(self.root / folder)) for path in (self.root / folder).rglob("*"))
 
 
+class Workshop:
+    """A compiler, the loop it lives in, and sources for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.threads = Threads()
+        self.runner = asyncio.Runner()
+        self.compiler = self.made()
+
+    def made(self, **settings: Any) -> Compiler:
+        compiler = Compiler(self.root, StoreSettings(**settings), self.threads)
+        compiler.open()
+        return compiler
+
+    def source(self, wasm: bytes, name: str = "app.wasm") -> Source:
+        path = self.root / f"{digest_of(wasm)[7:20]}-{name}"
+        path.write_bytes(wasm)
+        return Source(digest_of(wasm), path)
+
+    def compile(self, wasm: bytes, **settings: Any) -> Facts:
+        compiler = self.made(**settings)
+        try:
+            return self.runner.run(compiler.ensure(self.source(wasm), "the app"))
+        finally:
+            self.runner.run(compiler.close())
+
+    def files(self) -> list[str]:
+        return sorted(path.suffix for path in self.compiler.folder.iterdir())
+
+
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[StoreRunner]:
     runner = StoreRunner(tmp_path / "images")
@@ -81,3 +116,15 @@ def runner(tmp_path: Path) -> Iterator[StoreRunner]:
 def registry() -> Iterator[Registry]:
     with serving() as registry:
         yield registry
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    workshop = Workshop(tmp_path)
+    try:
+        yield workshop
+    finally:
+        workshop.runner.run(workshop.compiler.close())
+        workshop.runner.close()
+        workshop.threads.close()
+        assert compile_processes() == []
