@@ -9,3 +9,7 @@ SETTINGS: tuple[tuple[str, bool | int], ...] = (
     ("consume_fuel", False),
     ("wasm_component_model", True),
 )
+
+ENVIRONMENT: dict[str, str] = {"WASMTIME_BACKTRACE_DETAILS": "0"}
+"""What wasmtime reads beside its settings. Fixed, because code compiled with another value is refused, and the server's
+own environment must not decide."""

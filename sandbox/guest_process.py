@@ -20,13 +20,30 @@ REPORT = 3
 START_ERROR = 128
 
 
+def prepare(spec: GuestSpec, loaded: Loaded) -> guest.Prepared:
+    """In the pod process, before the fork. Raises StartFailure."""
+    variables = [os.fsencode(item).partition(b"=") for item in spec.env]
+    setup = guest.WasiSetup(
+        argv=[os.fsencode(word) for word in spec.argv],
+        env=[(name, value) for name, _, value in variables],
+        preopens=[("/", "/", True)],  # what is read-only is so by its mount
+        memory_limit=spec.memory_limit,
+    )
+    return guest.prepare(loaded, setup)
+
+
 def main(
-    spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str, stdio: tuple[int, int, int], report: int
+    spec: GuestSpec,
+    prepared: guest.Prepared,
+    layout: cgroup.Layout,
+    group: str,
+    stdio: tuple[int, int, int],
+    report: int,
 ) -> None:
     """Never returns."""
     try:
         _take_descriptors(stdio, report)
-        instance, pid = _prepare(spec, loaded, layout, group)
+        instance, pid = _prepare(spec, prepared, layout, group)
     except (SandboxError, OSError) as error:
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
@@ -51,7 +68,9 @@ def _take_descriptors(stdio: tuple[int, int, int], report: int) -> None:
         os.dup2(descriptor, number, inheritable=False)
 
 
-def _prepare(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str) -> tuple[guest.Instance, int]:
+def _prepare(
+    spec: GuestSpec, prepared: guest.Prepared, layout: cgroup.Layout, group: str
+) -> tuple[guest.Instance, int]:
     os.setsid()
     syscalls.set_process_name(b"wasmlet-guest")
     pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the pod's
@@ -60,7 +79,7 @@ def _prepare(spec: GuestSpec, loaded: Loaded, layout: cgroup.Layout, group: str)
     inherited = _inherited_descriptors()
     container_root.enter(spec)
     _drop_rights(spec)
-    instance = guest.instantiate(loaded, _setup(spec))
+    instance = guest.instantiate(prepared)
     for descriptor in inherited:  # among them the images of linear memories, which instantiation maps
         os.close(descriptor)
     return instance, pid
@@ -86,13 +105,3 @@ def _drop_rights(spec: GuestSpec) -> None:
     os.setresuid(spec.uid, spec.uid, spec.uid)
     syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-
-
-def _setup(spec: GuestSpec) -> guest.WasiSetup:
-    variables = [os.fsencode(item).partition(b"=") for item in spec.env]
-    return guest.WasiSetup(
-        argv=[os.fsencode(word) for word in spec.argv],
-        env=[(name, value) for name, _, value in variables],
-        preopens=[("/", "/", True)],  # what is read-only is so by its mount
-        memory_limit=spec.memory_limit,
-    )

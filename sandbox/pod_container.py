@@ -51,6 +51,7 @@ class PodContainer:
 
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
+        prepared = guest_process.prepare(self.spec, loaded)
         self.log.open()
         self._group = cgroup.create_guest_group(
             self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
@@ -59,7 +60,7 @@ class PodContainer:
         self._report, report = os.pipe()
         pid = syscalls.fork()
         if pid == 0:
-            guest_process.main(self.spec, loaded, self._layout, self._group, theirs, report)
+            guest_process.main(self.spec, prepared, self._layout, self._group, theirs, report)
         for descriptor in {*theirs, report}:
             os.close(descriptor)
         if pid < 0:

@@ -1,35 +1,39 @@
 """The engine and the compiled code it holds. All of it is made before a fork and shared by the forked processes.
 
-Nothing here runs a guest or compiles: the process stays one that may fork.
+Nothing here runs a guest or compiles, and nothing here makes a WASI context: see ``sandbox.wasm.guest``.
 """
 
 import ctypes
+import os
 from typing import Any
 
-from image_store.engine_settings import SETTINGS
+from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
 from sandbox.wasm.library import Library
+from sandbox.wasm.proc_exit import ProcExit
 
 
 class Loaded:
     """Compiled code, linked with WASI as far as that goes before there is an instance."""
 
-    def __init__(self, engine: "Engine", kind: str, code: Any, prepared: Any, entry: str) -> None:
+    def __init__(self, engine: "Engine", kind: str, code: Any, linked: Any, entry: str) -> None:
         self.engine = engine
         self.kind = kind
         self.entry = entry.encode()
-        self._code = code
-        self.prepared = prepared
-        """A module's ``wasmtime_instance_pre_t``; a component's ``wasmtime_component_t``."""
+        self.code = code
+        """``wasmtime_module_t`` or ``wasmtime_component_t``."""
+        self.linked = linked
+        """A module's ``wasmtime_instance_pre_t``; the linker of all components, which the C API links when it
+        instantiates."""
 
     def close(self) -> None:
         """Give the code back. Processes that were forked before keep theirs."""
         library = self.engine.library
         if self.kind == "module":
-            library.wasmtime_instance_pre_delete(self.prepared)
-            library.wasmtime_module_delete(self._code)
+            library.wasmtime_instance_pre_delete(self.linked)
+            library.wasmtime_module_delete(self.code)
         else:
-            library.wasmtime_component_delete(self._code)
+            library.wasmtime_component_delete(self.code)
 
 
 class Engine:
@@ -37,12 +41,14 @@ class Engine:
 
     def __init__(self, path: str) -> None:
         self.library = Library(path)
+        os.environ.update(ENVIRONMENT)
         config = self.library.wasm_config_new()
         for name, value in SETTINGS:
             self.library.set_option(config, name, value)
         # A compiler thread's pool would make every fork a hazard.
         self.library.wasmtime_config_parallel_compilation_set(config, False)
         self.pointer = self.library.wasm_engine_new_with_config(config)
+        self.proc_exit = ProcExit(self.library)
         self._linker: Any = None
         self._component_linker: Any = None
 
@@ -52,6 +58,7 @@ class Engine:
         if self._linker is None:
             self._linker = self.library.wasmtime_linker_new(self.pointer)
             self._check(self.library.wasmtime_linker_define_wasi(self._linker), "WASI preview 1")
+            self._check(self.proc_exit.define(self._linker), "WASI preview 1")
         return self._linker
 
     @property
@@ -64,19 +71,25 @@ class Engine:
 
     def load(self, kind: str, path: str, entry: str) -> Loaded:
         """Map the compiled code at ``path`` (``kind``: module or component). Raises SandboxError."""
-        if kind == "component":
-            component = self._deserialize(self.library.wasmtime_component_deserialize_file, path)
-            return Loaded(self, kind, component, component, entry)
+        return self._load_component(path, entry) if kind == "component" else self._load_module(path, entry)
+
+    def _load_module(self, path: str, entry: str) -> Loaded:
         module = self._deserialize(self.library.wasmtime_module_deserialize_file, path)
-        prepared = ctypes.c_void_p()
-        self._check(self.library.wasmtime_linker_instantiate_pre(self.linker, module, ctypes.addressof(prepared)), path)
-        return Loaded(self, kind, module, prepared, entry)
+        linked = ctypes.c_void_p()
+        error = self.library.wasmtime_linker_instantiate_pre(self.linker, module, ctypes.addressof(linked))
+        self._check(error, path)
+        return Loaded(self, "module", module, linked, entry)
+
+    def _load_component(self, path: str, entry: str) -> Loaded:
+        component = self._deserialize(self.library.wasmtime_component_deserialize_file, path)
+        return Loaded(self, "component", component, self.component_linker, entry)
 
     def _deserialize(self, function: Any, path: str) -> Any:
         code = ctypes.c_void_p()
-        self._check(function(self.pointer, path.encode("utf-8", "surrogateescape"), ctypes.addressof(code)), path)
+        self._check(function(self.pointer, os.fsencode(path), ctypes.addressof(code)), path)
         return code
 
     def _check(self, error: Any, subject: str) -> None:
         if error:
-            raise SandboxError(f"compiled code {subject} cannot be loaded: {self.library.error_text(error)}")
+            reason = " ".join(self.library.error_text(error).split())
+            raise SandboxError(f"compiled code {subject} cannot be loaded ({reason}): pull the image again")

@@ -1,25 +1,39 @@
-"""One instance in its guest process: made after the fork, run once, never taken down but by the process's end."""
+"""One instance in its guest process: prepared before the fork, made after it, run once, ended with the process.
+
+A WASI context is made after the fork, never before, not even to throw it away: the first one seeds the process's
+generator of random numbers, and every process forked later would give its guest the same "random" bytes.
+
+What Python allocates after the fork is memory that no other guest shares, so the strings and the places that the C
+functions fill in are ready before it.
+"""
 
 import ctypes
+import os
 from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.library import Library
+from sandbox.wasm.trap_text import reason_first
 
 TRAPPED = 134
 """As a process that was aborted."""
 
 _UNLIMITED = -1
+_COMMAND = b"_start"
+_INITIALIZE = b"_initialize"
 _RUN_INTERFACE = b"wasi:cli/run@0.2.0"
 """Any 0.2.x of it."""
+_FUNCTION = 0
+_PAYLOAD = 8
+"""Where a ``wasmtime_extern_t`` has its function and a ``wasmtime_component_val_t`` its value."""
 
-
-# A ctypes array of another length is another type. One that is made after the fork costs pages: these are ready.
-_MOST_WORDS = 64
-_Words = ctypes.c_char_p * _MOST_WORDS
-_Slot = ctypes.c_char * 64
-"""Room for any value that the API fills in: an instance, an export, a result."""
+_INSTANCE, _INITIALIZER, _ENTRY, _TRAP, _STATUS, _RESULT = 0, 16, 48, 80, 88, 96
+"""Offsets in the room where the C functions put what they give back."""
+# An array of another length is another type, and making one costs pages.
+_Room = ctypes.c_uint64 * 20
+_FEW = 64
+_FewWords = ctypes.c_char_p * _FEW
 
 
 class WasiSetup(NamedTuple):
@@ -34,119 +48,183 @@ class WasiSetup(NamedTuple):
 class Outcome(NamedTuple):
     exit_code: int
     message: str
-    """Why, when it trapped: wasmtime's reason with the wasm backtrace."""
+    """Why, when it trapped: wasmtime's reason, then the wasm backtrace."""
+
+
+class _Strings(NamedTuple):
+    """An array of C strings."""
+
+    length: int
+    array: Any
+
+
+class Prepared(NamedTuple):
+    """All of a guest but its instance."""
+
+    loaded: Loaded
+    words: _Strings
+    names: _Strings
+    values: _Strings
+    preopens: list[tuple[bytes, bytes, bool]]
+    memory_limit: int
+    room: int
+    """Address of the place for what the C functions give back."""
+    keep: Any
+    """That place."""
 
 
 class Instance(NamedTuple):
-    library: Library
+    prepared: Prepared
     context: Any
-    function: Any
-    """Address of the entry's ``wasmtime_func_t`` or ``wasmtime_component_func_t``."""
-    is_component: bool
-    keep: tuple[Any, ...]
-    """The memory behind the addresses."""
+    functions: tuple[int, ...]
+    """Addresses of what to call, one after the other."""
 
 
-def instantiate(loaded: Loaded, setup: WasiSetup) -> Instance:
-    """The instance, ready to run its first instruction. Raises StartFailure."""
+def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
+    """Before the fork; calls nothing of wasmtime. Raises StartFailure for strings that WASI cannot carry."""
+    for word in setup.argv:
+        _check_string(word, "argument")
+    for name, value in setup.env:
+        _check_string(value, f"environment variable {name.decode(errors='replace')}")
+        _check_string(name, "name of an environment variable")
+    room = _Room()
+    return Prepared(
+        loaded=loaded,
+        words=_strings(setup.argv),
+        names=_strings([name for name, _ in setup.env]),
+        values=_strings([value for _, value in setup.env]),
+        preopens=[(os.fsencode(host), os.fsencode(path), writable) for host, path, writable in setup.preopens],
+        memory_limit=setup.memory_limit,
+        room=ctypes.addressof(room),
+        keep=room,
+    )
+
+
+def instantiate(prepared: Prepared) -> Instance:
+    """After the fork: the instance, ready to run its first instruction. Raises StartFailure."""
+    loaded = prepared.loaded
     library = loaded.engine.library
     store = library.wasmtime_store_new(loaded.engine.pointer, None, None)
-    if setup.memory_limit:
-        library.wasmtime_store_limiter(store, setup.memory_limit, *(_UNLIMITED,) * 4)
+    if prepared.memory_limit:
+        library.wasmtime_store_limiter(store, prepared.memory_limit, _UNLIMITED, _UNLIMITED, _UNLIMITED, _UNLIMITED)
     context = library.wasmtime_store_context(store)
-    _check(library, library.wasmtime_context_set_wasi(context, _wasi_config(library, setup)))
-    return (_component if loaded.kind == "component" else _module)(loaded, context)
+    _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
+    functions = (_instantiate_component if loaded.kind == "component" else _instantiate_module)(prepared, context)
+    return Instance(prepared, context, functions)
 
 
 def run(instance: Instance) -> Outcome:
     """Run the instance to its end, on descriptors 0, 1 and 2."""
-    return _run_component(instance) if instance.is_component else _run_module(instance)
+    call = _call_component if instance.prepared.loaded.kind == "component" else _call_module
+    for function in instance.functions:
+        outcome = call(instance.prepared, instance.context, function)
+        if outcome is not None:
+            return outcome
+    return Outcome(0, "")
 
 
-def _wasi_config(library: Library, setup: WasiSetup) -> Any:
+def _check_string(text: bytes, subject: str) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise StartFailure(f"{subject} is {text!r}, not UTF-8, and WASI has no other strings: change it") from None
+    if b"\0" in text:
+        raise StartFailure(f"{subject} is {text!r} with a NUL byte, which ends a string: change it")
+
+
+def _strings(items: list[bytes]) -> _Strings:
+    words = _FewWords if len(items) <= _FEW else ctypes.c_char_p * len(items)
+    return _Strings(len(items), words(*items))
+
+
+def _wasi_config(library: Library, prepared: Prepared) -> Any:
     config = library.wasi_config_new()
-    names = _strings([name for name, _ in setup.env])
-    values = _strings([value for _, value in setup.env])
-    if not library.wasi_config_set_argv(config, len(setup.argv), _strings(setup.argv)):
-        raise StartFailure("the arguments are not UTF-8: WASI has no other strings; give others")
-    if not library.wasi_config_set_env(config, len(setup.env), names, values):
-        raise StartFailure("an environment variable is not UTF-8: WASI has no other strings; give another value")
+    library.wasi_config_set_argv(config, prepared.words.length, prepared.words.array)
+    library.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
     library.wasi_config_inherit_stdin(config)
     library.wasi_config_inherit_stdout(config)
     library.wasi_config_inherit_stderr(config)
-    for host, guest, writable in setup.preopens:
-        if not library.wasi_config_preopen_dir(config, host.encode(), guest.encode(), writable):
-            raise StartFailure(f"directory {guest!r} cannot be opened by the container's user: let the user enter it")
+    for host, path, writable in prepared.preopens:
+        if not library.wasi_config_preopen_dir(config, host, path, writable):
+            raise StartFailure(
+                f"directory {os.fsdecode(path)} cannot be opened by the container's user: let the user enter it"
+            )
     return config
 
 
-def _strings(items: list[bytes]) -> Any:
-    ready = _Words if len(items) <= _MOST_WORDS else ctypes.c_char_p * len(items)
-    return ready(*items)
-
-
-def _module(loaded: Loaded, context: Any) -> Instance:
-    library = loaded.engine.library
-    instance, trap, export = _Slot(), ctypes.c_void_p(), _Slot()
-    error = library.wasmtime_instance_pre_instantiate(
-        loaded.prepared, context, ctypes.addressof(instance), ctypes.addressof(trap)
-    )
-    _check(library, error)
-    if trap:
-        raise StartFailure(f"the module trapped while it was instantiated: {library.trap_text(trap)}")
-    entry = loaded.entry
-    found = library.wasmtime_instance_export_get(
-        context, ctypes.addressof(instance), entry, len(entry), ctypes.addressof(export)
-    )
-    if not found or export.raw[0]:
-        raise StartFailure(f"the module exports no function {entry.decode()!r}: it is no command; name another entry")
-    return Instance(library, context, ctypes.addressof(export) + 8, False, (instance, export))
-
-
-def _run_module(instance: Instance) -> Outcome:
-    library, trap = instance.library, ctypes.c_void_p()
-    error = library.wasmtime_func_call(instance.context, instance.function, None, 0, None, 0, ctypes.addressof(trap))
-    if trap:
-        return Outcome(TRAPPED, library.trap_text(trap))
-    return _ended(library, error) if error else Outcome(0, "")
-
-
-def _component(loaded: Loaded, context: Any) -> Instance:
-    library = loaded.engine.library
-    instance, function = _Slot(), _Slot()
-    at = ctypes.addressof(instance)
-    _check(
-        library,
-        library.wasmtime_component_linker_instantiate(loaded.engine.component_linker, context, loaded.prepared, at),
-    )
-    interface = library.wasmtime_component_instance_get_export_index(
-        at, context, None, _RUN_INTERFACE, len(_RUN_INTERFACE)
-    )
-    entry = interface and library.wasmtime_component_instance_get_export_index(at, context, interface, b"run", 3)
+def _instantiate_module(prepared: Prepared, context: Any) -> tuple[int, ...]:
+    loaded, room = prepared.loaded, prepared.room
+    instantiate_pre = loaded.engine.library.wasmtime_instance_pre_instantiate
+    _check(prepared, instantiate_pre(loaded.linked, context, room + _INSTANCE, room + _TRAP))
+    if reason := _trap(prepared):
+        raise StartFailure(f"the module trapped before its entry was called: {reason}")
+    entry = _exported(prepared, context, loaded.entry, _ENTRY)
     if not entry:
+        raise StartFailure(f"the module exports no function {loaded.entry.decode()}: name another entry")
+    if loaded.entry == _COMMAND:
+        return (entry,)
+    initializer = _exported(prepared, context, _INITIALIZE, _INITIALIZER)
+    return (initializer, entry) if initializer else (entry,)
+
+
+def _exported(prepared: Prepared, context: Any, name: bytes, offset: int) -> int:
+    """Address of the exported function of that name, 0 when there is none. ``offset``: of its place in the room."""
+    library, export = prepared.loaded.engine.library, prepared.room + offset
+    instance = prepared.room + _INSTANCE
+    found = library.wasmtime_instance_export_get(context, instance, name, len(name), export)
+    return export + _PAYLOAD if found and ctypes.c_uint8.from_address(export).value == _FUNCTION else 0
+
+
+def _trap(prepared: Prepared) -> str:
+    """What the last call trapped with, empty when it did not."""
+    trap = ctypes.c_void_p.from_address(prepared.room + _TRAP).value
+    return reason_first(prepared.loaded.engine.library.trap_text(trap)) if trap else ""
+
+
+def _call_module(prepared: Prepared, context: Any, function: int) -> Outcome | None:
+    engine = prepared.loaded.engine
+    error = engine.library.wasmtime_func_call(context, function, None, 0, None, 0, prepared.room + _TRAP)
+    if engine.proc_exit.status is not None:
+        return Outcome(engine.proc_exit.status, "")
+    if reason := _trap(prepared):
+        return Outcome(TRAPPED, reason)
+    return _ended(prepared, error) if error else None
+
+
+def _instantiate_component(prepared: Prepared, context: Any) -> tuple[int, ...]:
+    loaded, room = prepared.loaded, prepared.room
+    library, instance, entry = loaded.engine.library, room + _INSTANCE, room + _ENTRY
+    _check(prepared, library.wasmtime_component_linker_instantiate(loaded.linked, context, loaded.code, instance))
+    find = library.wasmtime_component_instance_get_export_index
+    interface = find(instance, context, None, _RUN_INTERFACE, len(_RUN_INTERFACE))
+    index = interface and find(instance, context, interface, b"run", 3)
+    if not index:
         raise StartFailure("the component does not export wasi:cli/run@0.2: it is no command; run another one")
-    library.wasmtime_component_instance_get_func(at, context, entry, ctypes.addressof(function))
-    return Instance(library, context, ctypes.addressof(function), True, (instance, function))
+    library.wasmtime_component_instance_get_func(instance, context, index, entry)
+    return (entry,)
 
 
-def _run_component(instance: Instance) -> Outcome:
-    library, result = instance.library, _Slot()
-    address = ctypes.addressof(result)
-    error = library.wasmtime_component_func_call(instance.function, instance.context, None, 0, address, 1)
+def _call_component(prepared: Prepared, context: Any, function: int) -> Outcome | None:
+    library, result = prepared.loaded.engine.library, prepared.room + _RESULT
+    error = library.wasmtime_component_func_call(function, context, None, 0, result, 1)
     if error:
-        return _ended(library, error)
-    is_ok = result.raw[8]
+        return _ended(prepared, error)
+    is_ok = ctypes.c_bool.from_address(result + _PAYLOAD).value
     return Outcome(0 if is_ok else 1, "")
 
 
-def _ended(library: Library, error: Any) -> Outcome:
-    """An error is also how ``proc_exit`` comes out of a guest."""
-    status = ctypes.c_int()
-    if library.wasmtime_error_exit_status(error, ctypes.addressof(status)):
-        return Outcome(status.value & 0xFF, "")
-    return Outcome(TRAPPED, library.error_text(error))
+def _ended(prepared: Prepared, error: Any) -> Outcome:
+    """An error is also how ``wasi:cli/exit`` comes out of a guest."""
+    library, status = prepared.loaded.engine.library, prepared.room + _STATUS
+    if library.wasmtime_error_exit_status(error, status):
+        return Outcome(ctypes.c_uint8.from_address(status).value, "")
+    return Outcome(TRAPPED, reason_first(library.error_text(error)))
 
 
-def _check(library: Library, error: Any) -> None:
-    if error:
-        raise StartFailure(f"the guest cannot be instantiated: {library.error_text(error)}")
+def _check(prepared: Prepared, error: Any) -> None:
+    if not error:
+        return
+    reason = prepared.loaded.engine.library.error_text(error)
+    if "exceeds memory limits" in reason:
+        reason += f": the limit is {prepared.memory_limit} bytes; raise the container's memory limit"
+    raise StartFailure(f"the guest cannot be instantiated: {reason}")

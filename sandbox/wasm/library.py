@@ -10,6 +10,8 @@ from typing import Any
 Pointer = ctypes.c_void_p
 Size = ctypes.c_size_t
 Text = ctypes.c_char_p
+HostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size, Pointer, Size)
+"""Environment, caller, arguments and their number, results and their number; returns a trap or None."""
 
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasm_config_new": (Pointer, ()),
@@ -19,6 +21,16 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_module_delete": (None, (Pointer,)),
     "wasmtime_linker_new": (Pointer, (Pointer,)),
     "wasmtime_linker_define_wasi": (Pointer, (Pointer,)),
+    "wasmtime_linker_allow_shadowing": (None, (Pointer, ctypes.c_bool)),
+    "wasmtime_linker_define_func": (
+        Pointer,
+        (Pointer, Text, Size, Text, Size, Pointer, HostFunction, Pointer, Pointer),
+    ),
+    "wasm_valtype_new": (Pointer, (ctypes.c_uint8,)),
+    "wasm_valtype_vec_new": (None, (Pointer, Size, Pointer)),
+    "wasm_valtype_vec_new_empty": (None, (Pointer,)),
+    "wasm_functype_new": (Pointer, (Pointer, Pointer)),
+    "wasmtime_trap_new": (Pointer, (Text, Size)),
     "wasmtime_linker_instantiate_pre": (Pointer, (Pointer, Pointer, Pointer)),
     "wasmtime_instance_pre_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer)),
     "wasmtime_instance_pre_delete": (None, (Pointer,)),
@@ -49,12 +61,13 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-class Bytes(ctypes.Structure):
-    """The API's ``wasm_byte_vec_t``."""
+class Vector(ctypes.Structure):
+    """The API's ``wasm_byte_vec_t`` and its like."""
 
     _fields_ = [("size", Size), ("data", Pointer)]
 
-    def value(self) -> bytes:
+    def content(self) -> bytes:
+        """Of a vector of bytes."""
         return ctypes.string_at(self.data, self.size)
 
 
@@ -78,15 +91,15 @@ class Library:
 
     def error_text(self, error: Any) -> str:
         """What wasmtime says of a ``wasmtime_error_t``."""
-        message = Bytes()
+        message = Vector()
         self.wasmtime_error_message(error, ctypes.addressof(message))
-        return message.value().decode(errors="replace")
+        return message.content().decode(errors="replace")
 
     def trap_text(self, trap: Any) -> str:
         """What wasmtime says of a ``wasm_trap_t``, with the backtrace."""
-        message = Bytes()
+        message = Vector()
         self.wasm_trap_message(trap, ctypes.addressof(message))
-        return message.value().rstrip(b"\0").decode(errors="replace")
+        return message.content().rstrip(b"\0").decode(errors="replace")
 
     def _bind(self, name: str) -> None:
         function = getattr(self._library, name)
