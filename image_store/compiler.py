@@ -23,6 +23,7 @@ from image_store.compile_request import Request
 from image_store.digests import digest_of_file, hex_of
 from image_store.disk import disk_errors
 from image_store.engine_key import engine_key
+from image_store.engine_settings import ENVIRONMENT
 from image_store.errors import ImageStoreError, LimitExceeded, ModuleInvalid
 from image_store.facts import Facts
 from image_store.settings import StoreSettings
@@ -161,7 +162,7 @@ class Compiler:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": str(_threads()), "RUST_BACKTRACE": "0"},
+            env={**os.environ, **ENVIRONMENT, "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": str(_threads()), "RUST_BACKTRACE": "0"},
         )
         try:
             async with asyncio.timeout(self._settings.compile_seconds):

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from image_store.engine_settings import SETTINGS
+from image_store.engine_settings import ENVIRONMENT, SETTINGS
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _FEATURE_LINES = ("flags", "Features", "isa")
@@ -21,7 +21,7 @@ _USED_ON_X86 = {
 @cache
 def engine_key() -> str:
     """Short, and fit for a file name."""
-    parts = [version("wasmtime"), SETTINGS, platform.machine(), _processor_features()]
+    parts = [version("wasmtime"), SETTINGS, ENVIRONMENT, platform.machine(), _processor_features()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

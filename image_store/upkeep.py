@@ -24,6 +24,8 @@ class Upkeep:
         self._meter = UsageMeter(parts.root, parts.trees.folder)
         self._wanted = asyncio.Event()
         self._may_collect = False
+        self._collecting = asyncio.Lock()
+        """Until all is deleted that was found."""
         self._tasks: list[asyncio.Task[None]] = []
         self.usage: Usage
 
@@ -45,7 +47,8 @@ class Upkeep:
     async def collect(self) -> None:
         """Now. From here on it is done whenever something may have become garbage."""
         self._may_collect = True
-        await garbage.collect(self._parts)
+        async with self._collecting:
+            await garbage.collect(self._parts)
 
     async def _run(self) -> None:
         while True:
