@@ -162,7 +162,13 @@ class Compiler:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **ENVIRONMENT, "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": str(_threads()), "RUST_BACKTRACE": "0"},
+            env={
+                **os.environ,
+                **ENVIRONMENT,
+                "MALLOC_ARENA_MAX": "2",
+                "RAYON_NUM_THREADS": str(_threads()),
+                "RUST_BACKTRACE": "0",
+            },
         )
         try:
             async with asyncio.timeout(self._settings.compile_seconds):

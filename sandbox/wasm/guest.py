@@ -224,7 +224,7 @@ def _ended(prepared: Prepared, error: Any) -> Outcome:
 def _check(prepared: Prepared, error: Any) -> None:
     if not error:
         return
-    reason = prepared.loaded.engine.library.error_text(error)
+    reason = reason_first(prepared.loaded.engine.library.error_text(error))
     if "exceeds memory limits" in reason:
         reason += f": the limit is {prepared.memory_limit} bytes; raise the container's memory limit"
     raise StartFailure(f"the guest cannot be instantiated: {reason}")
