@@ -11,11 +11,8 @@ Questions are answered from memory. A change is on the disk before it is in memo
 returns.
 """
 
-import asyncio
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import structlog
 
@@ -35,7 +32,7 @@ from image_store.references import Reference
 from image_store.settings import StoreSettings
 from image_store.shared_work import SharedWork
 from image_store.start import sound_images
-from image_store.threads import Threads
+from image_store.threads import Threads, to_the_end
 from image_store.trees import Trees
 from image_store.upkeep import Upkeep
 from image_store.usage import Usage
@@ -45,8 +42,6 @@ __all__ = ["Credentials", "Image", "ImageStore", "Program", "StoreSettings", "Us
 _VERIFIED_AT_START = 256 << 20
 
 log = structlog.get_logger()
-
-Result = TypeVar("Result")
 
 
 class ImageStore:
@@ -100,7 +95,7 @@ class ImageStore:
         pull = Pull(self._parts, reference, credentials)
         try:
             record = await pull.run()
-            return await _to_the_end(self._enter(record))
+            return await to_the_end(self._enter(record))
         finally:
             pull.close()
             self._upkeep.want_collection()
@@ -130,7 +125,7 @@ class ImageStore:
 
         Raises InvalidReference, StorageFailed.
         """
-        await _to_the_end(self._remove(reference))
+        await to_the_end(self._remove(reference))
 
     async def _remove(self, reference: str) -> None:
         async with self._parts.changing:
@@ -197,13 +192,3 @@ def _open_folders(parts: Parts) -> Catalog:
     parts.trees.open()
     parts.compiler.open()
     return Catalog(parts.root)
-
-
-async def _to_the_end(change: Coroutine[Any, Any, Result]) -> Result:
-    """A change of disk and memory is made in both or in neither, also when its caller is gone."""
-    task = asyncio.ensure_future(change)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -1,9 +1,9 @@
 """Where the store does what blocks: its own threads, so that a registry that stalls keeps nobody else waiting."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from image_store.registry_connection import Sockets
 
@@ -22,13 +22,21 @@ class Threads:
     async def run_cuttable(self, sockets: Sockets, work: Callable[[], Result]) -> Result:
         """Cancelled, it cuts the connections that ``work`` waits for, and ends only after ``work`` has: nobody still
         writes where somebody else cleans up."""
-        running = asyncio.ensure_future(self.run(work))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            sockets.cut()
-            await asyncio.wait([running])
-            raise
+        return await to_the_end(self.run(work), sockets.cut)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def to_the_end(work: Coroutine[Any, Any, Result], hurry: Callable[[], None] = lambda: None) -> Result:
+    """What must not be left half done is waited for also when the caller is cancelled; ``hurry`` is called then."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        hurry()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            # Read, so that asyncio does not report an error that nobody waits for.
+            task.exception()
+        raise
