@@ -1,17 +1,20 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
-Sources are beside this file. What is built from them is kept below ``.cache``, by the digest of all that it depends on.
+Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime, and C,
+which needs clang and wasi-libc. What is built is kept below ``.cache``, by the digest of all that it depends on.
 """
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from image_store.engine_settings import SETTINGS
+from image_store.engine_settings import ENVIRONMENT, SETTINGS
+from tests.prerequisites import require_file, require_tool
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE / ".cache"
@@ -29,13 +32,21 @@ for name, value in json.loads(sys.argv[1]):
 kind = Component if sys.argv[2] == "component" else wasmtime.Module
 sys.stdout.buffer.write(kind(wasmtime.Engine(config), sys.stdin.buffer.read()).serialize())
 """
+_C_TO_WASM = ("--target=wasm32-wasi", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,--strip-debug", "-xc", "-", "-o-")
+
+
+def names() -> list[str]:
+    """Of all guests."""
+    return sorted(source.stem for source in HERE.iterdir() if source.suffix in (".wat", ".c"))
 
 
 @cache
 def guest(name: str) -> bytes:
-    """The WebAssembly of a guest, by the name of its source."""
-    source = (HERE / f"{name}.wat").read_bytes()
-    return _cached(source, ".wasm", [_WAT_TO_WASM]).read_bytes()
+    """The WebAssembly of a guest, by the name of its source. Skips the test where its compiler lacks."""
+    text = HERE / f"{name}.wat"
+    if text.exists():
+        return _cached(text.read_bytes(), ".wasm", [sys.executable, "-c", _WAT_TO_WASM]).read_bytes()
+    return _cached((HERE / f"{name}.c").read_bytes(), ".wasm", [_clang(), *_C_TO_WASM]).read_bytes()
 
 
 @cache
@@ -43,19 +54,30 @@ def compiled_guest(name: str) -> tuple[str, Path]:
     """Its kind, ``module`` or ``component``, and the file of its compiled code."""
     wasm = guest(name)
     kind = "component" if wasm.startswith(_COMPONENT_HEADER) else "module"
-    return kind, _cached(wasm, ".cwasm", [_COMPILE, json.dumps(SETTINGS), kind])
+    return kind, _cached(wasm, ".cwasm", [sys.executable, "-c", _COMPILE, json.dumps(SETTINGS), kind])
 
 
-def _cached(source: bytes, suffix: str, program: list[str]) -> Path:
-    key = hashlib.sha256("\0".join([*program, version("wasmtime")]).encode() + source).hexdigest()
+def _clang() -> str:
+    clang = str(require_tool("clang"))
+    require_tool("wasm-ld")
+    require_file("/usr/lib/wasm32-wasi/libc.a", "install the package wasi-libc")
+    command = [clang, "--target=wasm32-wasi", "--print-libgcc-file-name"]
+    builtins = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    require_file(builtins, "install the package libclang-rt-dev-wasm32")
+    return clang
+
+
+def _cached(source: bytes, suffix: str, command: list[str]) -> Path:
+    key = hashlib.sha256("\0".join([*command, version("wasmtime")]).encode() + source).hexdigest()
     path = CACHE / f"{key[:32]}{suffix}"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(_run(program, source))
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.write_bytes(_output(command, source))
         fresh.rename(path)
     return path
 
 
-def _run(program: list[str], source: bytes) -> bytes:
-    return subprocess.run([sys.executable, "-c", *program], input=source, stdout=subprocess.PIPE, check=True).stdout
+def _output(command: list[str], source: bytes) -> bytes:
+    environment = {**os.environ, **ENVIRONMENT}
+    return subprocess.run(command, input=source, stdout=subprocess.PIPE, check=True, env=environment).stdout
