@@ -46,7 +46,7 @@ class LogEncoder:
         """``lines`` ends with a newline. Lines that are all short are encoded by a single replacement."""
         if b"\r\n" in lines:
             lines = lines.replace(b"\r\n", b"\n")
-        if len(lines) <= PIECE_BYTES + 1:
+        if _are_short(lines):
             return full + lines[:-1].replace(b"\n", b"\n" + full) + b"\n"
         return b"".join(self._encode_line(line, full, time_ns) for line in lines[:-1].split(b"\n"))
 
@@ -74,3 +74,13 @@ class LogEncoder:
             self._second = second
             self._clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode("ascii")
         return b"%s.%09dZ %s %s " % (self._clock, fraction, self._stream, tag)
+
+
+def _are_short(lines: bytes) -> bool:
+    """Whether no line exceeds a piece. Looks at one newline in each piece, not at every line."""
+    start = 0
+    while len(lines) - start > PIECE_BYTES + 1:
+        start = lines.rfind(b"\n", start, start + PIECE_BYTES + 1) + 1
+        if not start:
+            return False
+    return True

@@ -52,6 +52,20 @@ def test_however_the_bytes_arrive_the_records_are_the_same(text: bytes, data: st
     assert records(encode(chunks)) == naive(text)
 
 
+@given(
+    st.lists(st.integers(0, 3).flatmap(lambda pieces: st.integers(-2, 2).map(lambda by: 1 + pieces * PIECE_BYTES + by)))
+)
+def test_lines_of_about_whole_pieces(lengths: list[int]) -> None:
+    text = b"".join(b"x" * length + b"\n" for length in lengths)
+    assert records(encode([text])) == naive(text)
+
+
+@given(st.lists(st.integers(0, 300), min_size=400, max_size=400))
+def test_many_short_lines_at_once(lengths: list[int]) -> None:
+    text = b"".join(b"y" * length + b"\n" for length in lengths)
+    assert records(encode([text])) == naive(text)
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_come_back(text: bytes) -> None:
     joined = b"".join(content + (b"\n" if tag == b"F" else b"") for tag, content in records(encode([text])))
