@@ -58,6 +58,7 @@ class Compiler:
         self._settings = settings
         self._threads = threads
         self._processes = asyncio.Semaphore(settings.parallel_compilations)
+        self._in_background = asyncio.Semaphore(1)
         self._compilations: SharedWork[str, Facts] = SharedWork()
         self._verified: dict[str, Facts] = {}
 
@@ -90,14 +91,16 @@ class Compiler:
         except OSError:
             return 0
 
-    async def ensure(self, source: Source, subject: str) -> Facts:
-        """Have it compiled. ``subject``: what errors call it. Raises ModuleInvalid, LimitExceeded, DiskFull."""
-        return await self._compilations.run(source.digest, lambda: self._ensure(source, subject))
+    async def ensure(self, source: Source, subject: str, in_background: bool = False) -> Facts:
+        """Have it compiled. ``subject``: what errors call it. ``in_background``: one after the other, beside those that
+        somebody waits for. Raises ModuleInvalid, LimitExceeded, DiskFull."""
+        turns = self._in_background if in_background else self._processes
+        return await self._compilations.run(source.digest, lambda: self._ensure(source, subject, turns))
 
-    async def _ensure(self, source: Source, subject: str) -> Facts:
+    async def _ensure(self, source: Source, subject: str, turns: asyncio.Semaphore) -> Facts:
         facts = await self._threads.run(partial(self.check, source.digest))
         if facts is None:
-            async with self._processes:
+            async with turns:
                 facts = await self._compile(source, subject)
         self._verified[source.digest] = facts
         return facts

@@ -21,6 +21,8 @@ _WHITEOUT_META = ".wh..wh."
 _OPAQUE = ".wh..wh..opq"
 _DEEPEST = 255
 _LARGEST_ID = 2**32 - 2
+_IMPLIED_MODE = 0o755
+"""Of a directory that no entry describes."""
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -153,7 +155,9 @@ class _Writer:
             raise BrokenArchive(f"{path[len(self._root) :]!r} is a file, and also a directory with files in it")
         for directory in reversed(missing):
             self._count()
-            os.mkdir(directory, 0o755)
+            os.mkdir(directory)
+            # As it is, whatever the server's umask.
+            os.chmod(directory, _IMPLIED_MODE)
 
     def _white_out(self, parent_name: str, base: str) -> None:
         parent = self._existing_parent(parent_name)

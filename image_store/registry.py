@@ -58,13 +58,14 @@ class Registry:
         self.repository = reference.repository
         self.sockets = sockets
         self._settings = settings
-        scheme, verify = transport(self.host, settings.plain_http)
+        scheme, verify, may_use_proxy = transport(self.host, settings.plain_http)
         self._base = f"{scheme}://{self.host}/v2/{self.repository}"
         self._session = RegistrySession(sockets, settings.pull_progress_seconds)
         login = login_for(self.host, credentials)
         self._login = RegistryLogin(self.host, self.repository, login, self._session, plain=scheme == "http")
         self._oras = oras.provider.Registry(self.host, insecure=scheme == "http", tls_verify=verify)
         self._session.verify = verify
+        self._session.trust_env = may_use_proxy
         self._oras.session = self._session
         self._oras.auth = self._login
 

@@ -67,7 +67,7 @@ class RegistryLogin:
     def _check_host(self, original: requests.Response) -> None:
         """Where a registry redirects to gets no credentials, and may not send for a token either."""
         host = urlsplit(original.url).netloc
-        if host != self._registry:
+        if host.lower() != self._registry.lower():
             raise Unauthorized(
                 f"registry {self._registry} sends to {host} for {self._repository}, which refuses "
                 f"(HTTP {original.status_code}): try again, or check the registry"

@@ -13,6 +13,8 @@ class Transport(NamedTuple):
     scheme: str
     verify: bool | str
     """False: any certificate will do; a path: of the authorities that are trusted."""
+    may_use_proxy: bool
+    """One that the environment names."""
 
 
 def transport(host: str, plain_http: tuple[str, ...]) -> Transport:
@@ -21,8 +23,8 @@ def transport(host: str, plain_http: tuple[str, ...]) -> Transport:
     name = address.hostname or ""
     loopback = _is_loopback(name)
     if host in plain_http or name in plain_http or (loopback and address.port != _HTTPS_PORT):
-        return Transport("http", True)
-    return Transport("https", False if loopback else _authorities())
+        return Transport("http", True, not loopback)
+    return Transport("https", False if loopback else _authorities(), not loopback)
 
 
 def _is_loopback(name: str) -> bool:

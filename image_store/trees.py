@@ -47,7 +47,8 @@ class Trees:
         """Unpack the layers, lowest first. ``name``: of the image, for errors. Nothing is left of a failure."""
         work = self.work / secrets.token_hex(8)
         with disk_errors(f"the files of image {name}"):
-            work.mkdir(mode=0o755)
+            work.mkdir()
+            work.chmod(0o755)
         try:
             for blob, layer in layers:
                 _unpack(name, blob, layer, work, limits, check)

@@ -87,6 +87,6 @@ class Upkeep:
         """Code of another engine is of no use: after an upgrade all programs are compiled again, in good time."""
         for source in self._programs.sources():
             try:
-                await self._parts.compiler.ensure(source, str(source.path))
+                await self._parts.compiler.ensure(source, str(source.path), in_background=True)
             except ImageStoreError as error:
                 log.error("a program cannot be compiled for this engine", program=source.digest, error=str(error))

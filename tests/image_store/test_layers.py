@@ -88,6 +88,16 @@ def test_files_directories_and_links(tmp_path: Path) -> None:
     assert (tree / "dir").stat().st_mtime == 5
 
 
+def test_the_servers_umask_does_not_count(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        tree = apply(tmp_path / "tree", [file("implied/file", mode=0o666), directory("dir", 0o777)])
+    finally:
+        os.umask(before)
+    modes = [(tree / name).stat().st_mode & 0o777 for name in ("implied", "implied/file", "dir")]
+    assert modes == [0o755, 0o666, 0o777]
+
+
 def test_an_upper_layer_replaces(tmp_path: Path) -> None:
     lower = [
         directory("a"),

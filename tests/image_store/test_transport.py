@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image_store.errors import RegistryUnavailable
+from image_store.errors import ManifestNotFound, RegistryUnavailable
 from image_store.transport import transport
 from tests import images
 from tests.guests.compiled import guest
@@ -47,6 +47,18 @@ def test_the_scheme(host: str, plain_http: tuple[str, ...], scheme: str) -> None
 def test_any_certificate_will_do_on_loopback_only() -> None:
     assert transport("localhost:443", ()).verify is False
     assert transport("registry.example", ()).verify is not False
+
+
+def test_proxies_are_not_for_loopback(runner: StoreRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bad_registry() as proxy, bad_registry() as registry:
+        reference = images.push_artifact(registry.address, "app", HELLO)
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        runner.reopen(plain_http=("registry.invalid",))
+        assert runner.pull(reference).repo_tags == (reference,)
+        assert proxy.requests == []
+        with pytest.raises(ManifestNotFound):
+            runner.pull("registry.invalid/app")
+        assert proxy.requests == ["GET http://registry.invalid/v2/app/manifests/latest"]
 
 
 def test_a_registry_without_tls_must_be_listed(runner: StoreRunner) -> None:
