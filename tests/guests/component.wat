@@ -5,7 +5,7 @@
 ;;   failing      run returns an error     exit         exits with an error
 ;;   code N       exits with a number      trap         traps three calls deep, after a line
 ;;   sleep        prints a line, sleeps    busy         prints a line, computes for ever
-;;   random       prints 32 random bytes   grow         takes 1 GiB, or prints that it was refused
+;;   random       prints 32 random letters grow         takes 1 GiB, or prints that it was refused
 (component
   (import "wasi:cli/environment@0.2.0" (instance $environment
     (export "get-environment" (func (result (list (tuple string string)))))
@@ -163,11 +163,20 @@
         (br $again)))
     (func $busy (call $ready) (loop $again (br $again)))
 
+    ;; of the secure numbers 8, of the insecure ones 8, of their seed 16
     (func $random
+      (local $at i32)
       (i64.store (i32.const 32) (call $get-random))
       (i64.store (i32.const 40) (call $get-insecure))
       (call $get-seed (i32.const 48))
-      (call $print (i32.const 32) (i32.const 32)))
+      (local.set $at (i32.const 32))
+      (loop $again
+        (i32.store8
+          (local.get $at) (i32.add (i32.const 0x61) (i32.and (i32.load8_u (local.get $at)) (i32.const 15))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $at) (i32.const 64))))
+      (call $print (i32.const 32) (i32.const 32))
+      (call $end-line))
 
     (func $grow
       (if (i32.eq (memory.grow (i32.const 16384)) (i32.const -1))

@@ -119,16 +119,6 @@ def test_an_entry_that_wants_arguments_is_a_trap(host: Host) -> None:
     assert (ran.exit_code, ran.outcome["message"]) == (134, "expected 2 arguments, got 0")
 
 
-@pytest.mark.parametrize(("name", "use"), [("random", []), ("component", ["random"])])
-@pytest.mark.parametrize("levels", [1, 2])
-def test_no_two_guests_draw_the_same_random_numbers(host: Host, name: str, use: list[str], levels: int) -> None:
-    """A generator that was seeded before the fork would give every guest the same ones."""
-    drawn = host.run(name, *use, times=4, levels=levels).stdout
-    words = [drawn[at : at + 8] for at in range(0, len(drawn), 8)]
-    assert len(words) == 16
-    assert len(set(words)) == 16
-
-
 def test_a_directory_is_read_and_written(host: Host, tmp_path: Path) -> None:
     guest("tool")
     tmp_path.joinpath("note").write_text("read me\n")
