@@ -106,9 +106,10 @@ class _Prober:
 
 
 def _probe(member: str, type_: Any) -> str:
-    """The member as an import would have it, roughly; empty for a type, which is only a name."""
-    if isinstance(type_, components.ResourceType):
-        return f'(export "{member}" (type (sub resource)))'
+    """The member as an import would have it, roughly; empty for a type, which is only a name.
+
+    A resource is asked for with its functions: an interface that has it from another one does not define it.
+    """
     if not isinstance(type_, components.FuncType):
         return ""
     belongs = _OF_RESOURCE.match(member)

@@ -63,6 +63,11 @@ def test_interfaces_of_components(workshop: Workshop, text: str, names: tuple[st
     assert unmet(workshop, text) == names
 
 
+def test_an_interface_may_use_the_resources_of_another(workshop: Workshop) -> None:
+    """As every component that prints does: its ``wasi:cli/stdout`` gives streams of ``wasi:io/streams``."""
+    assert workshop.compile(guest("component")).unmet_imports == ()
+
+
 def test_a_function_of_an_interface_with_another_type(workshop: Workshop) -> None:
     text = '(component (import "wasi:cli/environment@0.2.3" (instance (export "get-environment" (func)))))'
     (reason,) = unmet(workshop, text)
