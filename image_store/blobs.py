@@ -17,7 +17,8 @@ from image_store.digests import digest_of_file, hex_of
 from image_store.disk import disk_errors, sync_folder
 from image_store.errors import DigestMismatch
 from image_store.manifest import Descriptor
-from image_store.registry import Registry, Trouble
+from image_store.registry import Registry
+from image_store.registry_connection import Trouble
 from image_store.set_aside import set_aside
 
 _MUCH = 1 << 20

@@ -20,12 +20,11 @@ from image_store.digests import digest_of, is_digest
 from image_store.errors import DigestMismatch, ManifestNotFound, RegistryUnavailable, Unauthorized, UnsupportedImage
 from image_store.manifest import Descriptor
 from image_store.references import Reference
-from image_store.registry_connection import RegistrySession, Sockets
+from image_store.registry_connection import RegistrySession, Sockets, Trouble, is_in_trouble
 from image_store.registry_login import RegistryLogin
 from image_store.settings import StoreSettings
 from image_store.transport import transport
 
-_IN_TROUBLE = (408, 429, 500, 502, 503, 504)
 _LONGEST_PAUSE = 30.0
 _LONGEST_EXPLANATION = 300
 _LARGEST_ERROR = 1 << 16
@@ -35,17 +34,6 @@ _PIECE = 1 << 18
 _send = inspect.unwrap(oras.provider.Registry.do_request)
 
 Result = TypeVar("Result")
-
-
-class Trouble(Exception):
-    """The registry gave no usable answer. Another attempt may bring one."""
-
-    def __init__(self, reason: str, pause: float = 0.0, progress: bool = False) -> None:
-        super().__init__(reason)
-        self.pause = pause
-        """Seconds that the registry asks for."""
-        self.progress = progress
-        """Much was received before."""
 
 
 class Registry:
@@ -131,7 +119,7 @@ class Registry:
     def _check_status(self, path: str, answer: requests.Response) -> None:
         if answer.status_code in (requests.codes.ok, requests.codes.partial_content):
             return
-        if answer.status_code in _IN_TROUBLE:
+        if is_in_trouble(answer):
             raise Trouble(_explanation(answer), _pause(answer))
         if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise Unauthorized(

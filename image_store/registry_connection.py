@@ -18,10 +18,27 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 CONNECT_SECONDS = 10.0
 _MAX_REDIRECTS = 10
 _CONNECTIONS_KEPT = 16
+_IN_TROUBLE = (408, 429, 500, 502, 503, 504)
+_USER_AGENT = "wasmlet"
 
 
 class Cut(Exception):
     """The connections were cut: whoever wanted the answer is gone."""
+
+
+class Trouble(Exception):
+    """The registry gave no usable answer. Another attempt may bring one."""
+
+    def __init__(self, reason: str, pause: float = 0.0, progress: bool = False) -> None:
+        super().__init__(reason)
+        self.pause = pause
+        """Seconds that the registry asks for."""
+        self.progress = progress
+        """Much was received before."""
+
+
+def is_in_trouble(answer: requests.Response) -> bool:
+    return answer.status_code in _IN_TROUBLE
 
 
 class Sockets:
@@ -64,7 +81,7 @@ class RegistrySession(requests.Session):
         super().__init__()
         self.auth = _NoPassword()
         self.max_redirects = _MAX_REDIRECTS
-        self.headers["Accept-Encoding"] = "identity"
+        self.headers.update({"Accept-Encoding": "identity", "User-Agent": _USER_AGENT})
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter(sockets, progress_seconds))
 

@@ -10,6 +10,7 @@ import requests
 
 from image_store.credentials import Login
 from image_store.errors import RegistryUnavailable, Unauthorized
+from image_store.registry_connection import Trouble, is_in_trouble
 
 # A parameter, else the name of a scheme.
 _PART = re.compile(r'([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s",]*))|([\w-]+)')
@@ -89,6 +90,8 @@ class RegistryLogin:
         answer = self._ask(realm, wanted)
         if answer.status_code in (401, 403):
             raise self._refused()
+        if is_in_trouble(answer):
+            raise Trouble(f"{realm}, which it sends to for a token, answers HTTP {answer.status_code}")
         token = _token_in(answer) if answer.ok else ""
         if not token:
             raise RegistryUnavailable(

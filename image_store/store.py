@@ -21,7 +21,7 @@ from image_store.blobs import Blobs
 from image_store.catalog import Catalog
 from image_store.compiler import Compiler
 from image_store.credentials import Credentials
-from image_store.disk import disk_errors
+from image_store.disk import disk_errors, sync_filesystem
 from image_store.image import Image, Program
 from image_store.inventory import Inventory
 from image_store.parts import Parts
@@ -106,7 +106,7 @@ class ImageStore:
             known = parts.inventory.record(record.id)
             if known is not None:
                 record = record._replace(
-                    references=record.references | known.references, programs={**known.programs, **record.programs}
+                    references=record.references | known.references, programs={**record.programs, **known.programs}
                 )
             if record != known:
                 await parts.threads.run(partial(self._catalog.put, record))
@@ -186,9 +186,13 @@ def _parts(root: Path, settings: StoreSettings) -> Parts:
 
 
 def _open_folders(parts: Parts) -> Catalog:
+    is_new = not parts.root.exists()
     with disk_errors(str(parts.root)):
         parts.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     parts.blobs.open()
     parts.trees.open()
     parts.compiler.open()
-    return Catalog(parts.root)
+    catalog = Catalog(parts.root)
+    if is_new:
+        sync_filesystem(parts.root)
+    return catalog

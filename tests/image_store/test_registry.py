@@ -114,6 +114,7 @@ def test_nobody_listens(runner: StoreRunner) -> None:
 
 
 def test_no_such_host(runner: StoreRunner) -> None:
+    runner.reopen(registry_attempts=1)
     with pytest.raises(RegistryUnavailable, match=r"registry no-such-host.invalid did not serve app:latest"):
         runner.pull("no-such-host.invalid/app")
 
@@ -440,6 +441,23 @@ def test_tokens_that_expire_are_fetched_again(runner: StoreRunner) -> None:
         runner.reopen(concurrent_pulls=1)
         runner.pull(reference)
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "failures", "error"), [(503, 2, None), (503, 99, RegistryUnavailable), (404, 99, RegistryUnavailable)]
+)
+def test_a_token_server_in_trouble(
+    runner: StoreRunner, status: int, failures: int, error: type[Exception] | None
+) -> None:
+    with bad_registry() as registry:
+        reference = push_long(registry.address)
+        trouble = times(failures, lambda handler: handler.path.startswith("/token") and fails(status)(handler))
+        registry.faults += [trouble, TokenServer()]
+        if error is None:
+            assert runner.pull(reference)
+        else:
+            with pytest.raises(error, match=rf"/token.*HTTP {status}"):
+                runner.pull(reference)
 
 
 def test_a_refresh_token_is_posted(runner: StoreRunner) -> None:
