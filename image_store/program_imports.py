@@ -76,12 +76,13 @@ class _Prober:
     def unmet(self, name: str, type_: Any) -> list[str]:
         if not isinstance(type_, components.ComponentInstanceType):
             return [f'"{name}"'] if isinstance(type_, components.FuncType | components.ModuleType) else []
-        probes = {member: _probe(member, extern.ty) for member, extern in type_.exports(self._engine).items()}
-        asked = {member: probe for member, probe in probes.items() if probe}
+        members = {member: extern.ty for member, extern in type_.exports(self._engine).items()}
+        asked = {member: probe for member in members if (probe := _probe(member, members[member]))}
         missing = [member for member, probe in asked.items() if self._lacks(name, probe)]
         if missing and len(missing) == len(asked):
             return [f'"{name}"']
-        return [_quoted(name, member) for member in missing]
+        # A resource that the interface has from another one is not defined here: its functions tell.
+        return [_quoted(name, member) for member in missing if isinstance(members[member], components.FuncType)]
 
     def _lacks(self, interface: str, probe: str) -> bool:
         return _MISSING in self._refusal(f'(component (import "{interface}" (instance {probe})))')
@@ -106,10 +107,9 @@ class _Prober:
 
 
 def _probe(member: str, type_: Any) -> str:
-    """The member as an import would have it, roughly; empty for a type, which is only a name.
-
-    A resource is asked for with its functions: an interface that has it from another one does not define it.
-    """
+    """The member as an import would have it, roughly; empty for a type, which is only a name."""
+    if isinstance(type_, components.ResourceType):
+        return f'(export "{member}" (type (sub resource)))'
     if not isinstance(type_, components.FuncType):
         return ""
     belongs = _OF_RESOURCE.match(member)
