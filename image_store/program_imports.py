@@ -53,12 +53,14 @@ def _is_plain_function(type_: Any) -> bool:
 def unmet_by_component(engine: wasmtime.Engine, component: components.Component) -> list[str]:
     """As ``"package:name/interface@version"``, followed by ``."name"`` where only that is missing of the interface."""
     prober = _Prober(engine)
-    unmet = [
+    reason = prober.mismatch(component)
+    # The whole is judged first: a part that is asked for by itself is not always asked for as it is meant.
+    unmet = reason and [
         name
         for interface, extern in component.type.imports(engine).items()
         for name in prober.unmet(interface, extern.ty)
     ]
-    return unmet[:_MOST_NAMES] or prober.mismatch(component)
+    return unmet[:_MOST_NAMES] or reason
 
 
 def component_runs(component: components.Component) -> bool:

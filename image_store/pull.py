@@ -40,10 +40,22 @@ class Pull:
 
     async def run(self) -> ImageRecord:
         """The image's record with the names that it has now, entered nowhere yet. Raises ImageStoreError."""
+        unchanged = await self._unchanged()
+        if unchanged is not None:
+            return unchanged
         data = await self._manifest(self._reference.target)
         resolved = self._reference.at(digest_of(data))
         record = await self._known(resolved) or await self._record(data)
-        return record._replace(references=record.references | {str(self._reference), resolved})
+        return record._replace(references=record.references | {self._job.name, resolved})
+
+    async def _unchanged(self) -> ImageRecord | None:
+        """An image that has its name both here and there. Registries that count pulls do not count the question."""
+        if self._parts.inventory.named(self._job.name) is None:
+            return None
+        ask = partial(self._registry.announced, self._reference.target)
+        resolved = self._reference.at(await self._parts.threads.run_cuttable(self._job.sockets, ask))
+        record = await self._known(resolved)
+        return record._replace(references=record.references | {self._job.name}) if record is not None else None
 
     async def _known(self, resolved: str) -> ImageRecord | None:
         """An image that is there already, and stays: what it needs is claimed before it is looked for again."""

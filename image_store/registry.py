@@ -29,6 +29,8 @@ _LONGEST_PAUSE = 30.0
 _LONGEST_EXPLANATION = 300
 _LARGEST_ERROR = 1 << 16
 _PIECE = 1 << 18
+_ACCEPT = {"Accept": ", ".join(manifests.ACCEPTED)}
+_DIGEST_HEADER = "Docker-Content-Digest"
 
 # Without oras's own repetitions, which take minutes and cannot be cut short.
 _send = inspect.unwrap(oras.provider.Registry.do_request)
@@ -60,20 +62,27 @@ class Registry:
     def close(self) -> None:
         self._session.close()
 
+    def announced(self, target: str) -> str:
+        """Digest that the registry says a tag has now, empty where it does not say. Raises ImageStoreError, Cut."""
+        return self.persistently(f"{self.repository}:{target}", lambda: self._announced(target))
+
+    def _announced(self, target: str) -> str:
+        with self._answer(f"manifests/{target}", _ACCEPT, "HEAD") as answer:
+            return answer.headers.get(_DIGEST_HEADER, "")
+
     def manifest(self, target: str) -> bytes:
         """Of a tag or digest; a digest is verified. Raises ImageStoreError, Cut."""
         return self.persistently(f"{self.repository}:{target}", lambda: self._manifest(target))
 
     def _manifest(self, target: str) -> bytes:
-        accept = {"Accept": ", ".join(manifests.ACCEPTED)}
-        with self._answer(f"manifests/{target}", accept) as answer, self._named_trouble():
+        with self._answer(f"manifests/{target}", _ACCEPT) as answer, self._named_trouble():
             data = _read(answer, manifests.MAX_MANIFEST_BYTES + 1)
         if len(data) > manifests.MAX_MANIFEST_BYTES:
             raise UnsupportedImage(
                 f"the manifest of {self.host}/{self.repository} is larger than {manifests.MAX_MANIFEST_BYTES} bytes: "
                 "check what was pushed"
             )
-        self._check_digest(target, answer.headers.get("Docker-Content-Digest", ""), digest_of(data))
+        self._check_digest(target, answer.headers.get(_DIGEST_HEADER, ""), digest_of(data))
         return data
 
     def _check_digest(self, target: str, announced: str, received: str) -> None:
@@ -106,11 +115,11 @@ class Registry:
             yield piece
 
     @contextmanager
-    def _answer(self, path: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+    def _answer(self, path: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
         """A good one."""
         with self._named_trouble():
             answer: requests.Response = _send(
-                self._oras, f"{self._base}/{path}", headers={**headers, **self._login.headers()}, stream=True
+                self._oras, f"{self._base}/{path}", method, headers={**headers, **self._login.headers()}, stream=True
             )
         with answer:
             self._check_status(path, answer)

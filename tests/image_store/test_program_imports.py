@@ -57,6 +57,13 @@ def test_an_import_of_another_type(workshop: Workshop) -> None:
             ('"wasi:io/streams@0.2.0"."[method]input-stream.teleport"',),
         ),
         ('(component (import "hello" (func)))', ('"hello"',)),
+        (
+            """(component
+                 (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+                 (alias export $poll "pollable" (type $p))
+                 (import "my:types/only@1.0.0" (instance (export "pollable" (type (eq $p))))))""",
+            (),
+        ),
     ],
 )
 def test_interfaces_of_components(workshop: Workshop, text: str, names: tuple[str, ...]) -> None:

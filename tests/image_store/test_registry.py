@@ -340,6 +340,37 @@ def test_one_of_two_pulls_may_be_given_up(runner: StoreRunner) -> None:
         assert runner.run(both(push_long(registry.address))).repo_tags
 
 
+def test_an_image_that_did_not_change_is_only_asked_for(runner: StoreRunner) -> None:
+    with bad_registry() as registry:
+        reference = push_long(registry.address)
+        image = runner.pull(reference)
+        for asked in (reference, image.repo_digests[0]):
+            registry.requests.clear()
+            assert runner.pull(asked) is image
+            assert len(registry.requests) == 1
+            assert registry.requests[0].startswith("HEAD /v2/app/manifests/")
+
+
+def test_a_registry_that_announces_no_digest(runner: StoreRunner) -> None:
+    def says_nothing(handler: BadHandler) -> bool:
+        handler.answer(200, handler.registry.manifests["app", "latest"].content, {})
+        return True
+
+    with bad_registry(on_manifests(says_nothing)) as registry:
+        reference = push_long(registry.address)
+        assert runner.pull(reference) is runner.pull(reference)
+
+
+def test_an_image_that_the_registry_lost_is_not_pulled_again(runner: StoreRunner) -> None:
+    with bad_registry() as registry:
+        reference = push_long(registry.address)
+        image = runner.pull(reference)
+        registry.manifests.clear()
+        with pytest.raises(ManifestNotFound):
+            runner.pull(reference)
+        assert runner.store.get(reference) is image
+
+
 def test_images_share_blobs(runner: StoreRunner) -> None:
     with bad_registry() as registry:
         runner.pull(push_long(registry.address))
