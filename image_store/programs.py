@@ -100,9 +100,11 @@ class Programs:
         if record is not None and inside in record.programs:
             self._note(image.id, inside, program.digest)
 
-    def release(self, holder: str) -> None:
+    def release(self, holder: str) -> bool:
+        """True where something is garbage now."""
         self._held.pop(holder, None)
-        self._parts.claims.release(holder)
+        released = self._parts.claims.release(holder)
+        return not released <= self._parts.inventory.resources() | self._parts.claims.resources()
 
     async def compiled(self, digest: str) -> Path | None:
         """Current code of a program that is held, or of an image; None where it cannot be made."""

@@ -40,9 +40,9 @@ class Claims:
     def add(self, holder: str, *resources: Resource) -> None:
         self._claims.setdefault(holder, set()).update(resources)
 
-    def release(self, holder: str) -> bool:
-        """True when there was something to release."""
-        return self._claims.pop(holder, None) is not None
+    def release(self, holder: str) -> set[Resource]:
+        """What it had, which may be garbage now."""
+        return self._claims.pop(holder, set())
 
     def resources(self) -> set[Resource]:
         return set().union(*self._claims.values())

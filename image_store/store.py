@@ -96,9 +96,11 @@ class ImageStore:
         try:
             record = await pull.run()
             return await to_the_end(self._enter(record))
+        except BaseException:
+            self._upkeep.want_collection()
+            raise
         finally:
             pull.close()
-            self._upkeep.want_collection()
 
     async def _enter(self, record: ImageRecord) -> Image:
         parts = self._parts
@@ -159,8 +161,9 @@ class ImageStore:
         self._programs.hold(holder, image, program)
 
     def release(self, holder: str) -> None:
-        self._programs.release(holder)
-        self._upkeep.want_collection()
+        """The container is gone."""
+        if self._programs.release(holder):
+            self._upkeep.want_collection()
 
     async def collect_garbage(self) -> None:
         """Delete what nothing needs. Called once after a start, it is done by the store itself from then on."""
