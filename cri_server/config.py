@@ -53,7 +53,10 @@ class NetworkSettings(Section):
     bridge: str = Field(
         default="",
         pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,14})?$",
-        description='Name of the bridge, at most 15 characters; "": one made of the state\'s path, different for each server.',
+        description=(
+            "Name of the bridge, at most 15 characters; "
+            '"": one made of the path of the state, different for each server.'
+        ),
     )
     subnet: str = Field(
         default="",

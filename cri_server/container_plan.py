@@ -2,13 +2,12 @@
 
 import os
 
-from image_store.image import Image
-
 from cri_server import container_limits, container_mounts, container_process, etc_files
 from cri_server.container_program import Command, find_image, program_spec, resolve_command
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
+from image_store.image import Image
 from sandbox.identity import Identity, resolve_identity
 from sandbox.specs import GuestSpec
 

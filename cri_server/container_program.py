@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from image_store.image import Image, Program
-
 from cri_server import container_process
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest, UnknownObject
 from cri_server.runtime import Runtime
+from image_store.image import Image, Program
 from sandbox.specs import ProgramSpec
 
 

@@ -16,8 +16,8 @@ log = structlog.get_logger()
 REGISTRY_UNAVAILABLE = "RegistryUnavailable"
 """CRI: a PullImage error that begins so is a waiting reason of its own."""
 
-_MOST_CHARACTERS = 2000
-"""Status messages travel in HTTP/2 headers, percent-encoded, and clients accept 8 KiB of those."""
+_MOST_BYTES = 6000
+"""Status messages travel in HTTP/2 headers, percent-encoded, and beyond 8 KiB of those clients get to see none."""
 
 _CODES: dict[type[Exception], grpc.StatusCode] = {
     server.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -64,5 +64,13 @@ def _text(error: Exception) -> str:
 
 
 def _fitting(text: str) -> str:
-    printable = text.encode("utf-8", "replace").decode("utf-8")
-    return printable if len(printable) <= _MOST_CHARACTERS else printable[: _MOST_CHARACTERS - 1] + "…"
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    if _encoded_bytes(text) <= _MOST_BYTES:
+        return text
+    while _encoded_bytes(text) > _MOST_BYTES:
+        text = text[: len(text) * 7 // 8]
+    return text + "…"
+
+
+def _encoded_bytes(text: str) -> int:
+    return sum(1 if 0x20 <= byte < 0x7F and byte != 0x25 else 3 for byte in text.encode())

@@ -14,7 +14,6 @@ from cri_server.sandbox_store import Sandbox, SandboxStore
 
 if TYPE_CHECKING:
     from image_store.store import ImageStore
-
     from sandbox.cgroup.tree import Layout
     from sandbox.network.provider import NetworkProvider
     from sandbox.pod_processes import PodProcesses

@@ -28,7 +28,9 @@ async def pull_image(runtime: Runtime, request: cri.PullImageRequest) -> cri.Pul
 
 def _check_handler(image: cri.ImageSpec) -> None:
     if image.runtime_handler not in HANDLERS:
-        raise InvalidRequest(f'runtime handler "{image.runtime_handler}" of image {image.image} is not known; leave it out')
+        raise InvalidRequest(
+            f'runtime handler "{image.runtime_handler}" of image {image.image} is not known; leave it out'
+        )
 
 
 def _credentials(request: cri.PullImageRequest) -> Credentials | None:

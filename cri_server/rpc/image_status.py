@@ -3,13 +3,12 @@
 import json
 from typing import Any
 
-from image_store.image import Image
-
 from cri_server import info
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from cri_server.image_messages import image_message
 from cri_server.runtime import Runtime
+from image_store.image import Image
 
 
 async def image_status(runtime: Runtime, request: cri.ImageStatusRequest) -> cri.ImageStatusResponse:

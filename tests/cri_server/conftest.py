@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ NO_CGROUPS = Layout(unified=False, mounts=(), controllers={})
 
 
 class Node:
-    """One root and state; servers come and go on it. ``pods``, ``network`` and ``images`` outlive them, as they do in life."""
+    """One root and state; servers come and go on it. ``pods``, ``network`` and ``images`` outlive them."""
 
     def __init__(self, folder: Path) -> None:
         self.paths = Paths(str(folder / "root"), str(folder / "state"))
@@ -64,7 +64,7 @@ class Node:
         self.client = Client(self._channel)
 
     async def stop(self) -> None:
-        await self._channel.close()
+        await self._channel.close(None)
         await self._server.stop(None)
         await settle(self.runtime, 5)
 
@@ -108,7 +108,7 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Callable[[Scenario], None]]:
+def node(tmp_path: Path) -> Callable[[Scenario], None]:
     """Runs a scenario, a coroutine function of the node, with a server started."""
 
     async def run(scenario: Scenario) -> None:
@@ -120,4 +120,4 @@ def node(tmp_path: Path) -> Iterator[Callable[[Scenario], None]]:
         finally:
             await node.stop()
 
-    yield lambda scenario: asyncio.run(run(scenario))
+    return lambda scenario: asyncio.run(run(scenario))

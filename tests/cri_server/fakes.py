@@ -159,6 +159,12 @@ class FakeNetwork:
         self.cidr = ""
         self.state = (True, "", "")
 
+    async def open(self) -> None:
+        """Always is."""
+
+    async def close(self) -> None:
+        """Never is."""
+
     async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
         await self._gate.pass_("attach")
         address = f"10.0.0.{len(self.attached) + 2}"

@@ -9,9 +9,12 @@ from cri_server.path_lock import locked
 
 def test_a_second_server_is_told_who_has_the_path(tmp_path: Path) -> None:
     lock = str(tmp_path / "lock")
-    with locked(lock, "root: /x", "choose another"):
-        with pytest.raises(StartupError) as caught, locked(lock, "root: /x", "choose another"):
-            pytest.fail("both have the lock")
+    with (
+        locked(lock, "root: /x", "choose another"),
+        pytest.raises(StartupError) as caught,
+        locked(lock, "root: /x", "choose another"),
+    ):
+        pytest.fail("both have the lock")
     assert str(caught.value) == f"root: /x is in use by another wasmlet (process {os.getpid()}); choose another"
 
 

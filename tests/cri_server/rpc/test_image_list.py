@@ -40,7 +40,13 @@ def test_a_changed_image_is_shown_changed(node: Run) -> None:
 
 @pytest.mark.parametrize(
     ("user", "uid", "name"),
-    [("1003", 1003, ""), ("1003:5", 1003, ""), ("www-data", None, "www-data"), ("www:www", None, "www"), ("", None, "")],
+    [
+        ("1003", 1003, ""),
+        ("1003:5", 1003, ""),
+        ("www-data", None, "www-data"),
+        ("www:www", None, "www"),
+        ("", None, ""),
+    ],
 )
 def test_the_images_user_is_told_by_number_or_name(node: Run, user: str, uid: int | None, name: str) -> None:
     async def scenario(node: Node) -> None:

@@ -16,9 +16,12 @@ def test_a_ready_sandbox_goes_with_its_containers_but_the_logs_stay(node: Run) -
         assert not (await node.client("ListContainers")).containers
         assert not node.images.held
         assert node.logs.is_dir()
-        for method, field in (("ContainerStatus", "container_id"), ("PodSandboxStatus", "pod_sandbox_id")):
+        for call in (
+            node.client("ContainerStatus", container_id=container_id),
+            node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id),
+        ):
             with pytest.raises(grpc.aio.AioRpcError) as unknown:
-                await node.client(method, **{field: container_id})
+                await call
             assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
 
     node(scenario)

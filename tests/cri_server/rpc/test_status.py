@@ -8,7 +8,10 @@ from tests.cri_server.rpc.test_pod_sandbox_run import Run
 def test_a_healthy_node_is_ready_and_promises_only_what_it_keeps(node: Run) -> None:
     async def scenario(node: Node) -> None:
         answer = await node.client("Status")
-        assert {each.type: each.status for each in answer.status.conditions} == {"RuntimeReady": True, "NetworkReady": True}
+        assert {each.type: each.status for each in answer.status.conditions} == {
+            "RuntimeReady": True,
+            "NetworkReady": True,
+        }
         assert [handler.name for handler in answer.runtime_handlers] == ["", "wasmlet"]
         for handler in answer.runtime_handlers:
             assert not handler.features.recursive_read_only_mounts
