@@ -1,8 +1,9 @@
-"""A server in this process: the real services on a real socket over stand-ins for what is below (see ``fakes``)."""
+"""Two kinds of servers: ``node``, in this process, the real services on a real socket over stand-ins for what is below
+(see ``fakes``), and ``server``, the real one in a process of its own (see ``real_node``)."""
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from cri_server.service import OPTIONS, generic_handlers
 from sandbox.cgroup.layout import Layout
 from tests.cri_server.client import Client
 from tests.cri_server.fakes import FakeImages, FakeNetwork, FakePods, Gate
+from tests.cri_server.real_node import RealNode, real_node
 
 Scenario = Callable[["Node"], Awaitable[None]]
 
@@ -121,3 +123,9 @@ def node(tmp_path: Path) -> Callable[[Scenario], None]:
             await node.stop()
 
     return lambda scenario: asyncio.run(run(scenario))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RealNode]:
+    with real_node(tmp_path / "node") as running:
+        yield running

@@ -130,3 +130,23 @@ def test_of_start_and_remove_at_the_same_time_one_fails_and_the_container_is_gon
         assert not (await node.client("ListContainers")).containers
 
     node(scenario)
+
+
+def test_whoever_waits_to_start_what_is_being_removed_is_too_late(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id)
+        container = node.runtime.container(container_id)
+        async with container.lock:
+            starting = asyncio.ensure_future(node.client("StartContainer", container_id=container_id))
+            await asyncio.sleep(0.05)
+            removing = asyncio.ensure_future(node.client("RemoveContainer", container_id=container_id))
+            while not container.removing:
+                await asyncio.sleep(0.005)
+        with pytest.raises(grpc.aio.AioRpcError, match="is being removed") as late:
+            await starting
+        assert late.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        await removing
+        assert "start" not in node.gate.log
+
+    node(scenario)

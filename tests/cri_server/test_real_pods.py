@@ -1,0 +1,164 @@
+"""The RPCs over real pod processes, images and networks: what stand-ins cannot show."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import grpc
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from tests.cri_server.real_node import RealNode, eventually
+
+HOST_NETWORK = cri.NamespaceOption(network=cri.NODE)
+
+
+def pod_pid(server: RealNode, sandbox_id: str) -> int:
+    response = server.call("PodSandboxStatus", pod_sandbox_id=sandbox_id, verbose=True)
+    return int(json.loads(response.info["info"])["pid"])
+
+
+def interfaces_of(sandbox_id: str) -> list[Path]:
+    """The host's ends: each carries the id of its pod as its alias."""
+    aliases = Path("/sys/class/net").glob("*/ifalias")
+    return [alias.parent for alias in aliases if sandbox_id in alias.read_text()]
+
+
+def test_a_pod_from_its_image_to_its_removal(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    container_id = server.start(sandbox_id, "hello")
+    status = server.exited(container_id)
+    assert (status.exit_code, status.reason) == (0, "Completed")
+    assert status.created_at < status.started_at <= status.finished_at
+    assert server.log(container_id) == ["hello"]
+    server.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+    assert Path(status.log_path).exists(), "logs are the kubelet's"
+    for folder in (server.server.root / "pods", server.server.state / "pods"):
+        assert not list(folder.iterdir())
+
+
+def test_exit_codes_traps_and_their_reasons_are_told(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    status = server.exited(server.start(sandbox_id, "exit3", "three"))
+    assert (status.exit_code, status.reason) == (3, "Error")
+    status = server.exited(server.start(sandbox_id, "trap", "trap"))
+    assert (status.exit_code, status.reason) == (134, "Error")
+    assert "unreachable" in status.message
+
+
+def test_imports_that_cannot_be_met_fail_the_creation(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    with pytest.raises(grpc.RpcError, match="which this runtime does not provide") as refused:
+        server.start(sandbox_id, "missing_import")
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert not server.call("ListContainers").containers
+
+
+def test_a_stop_ends_a_busy_guest_by_its_signal(server: RealNode) -> None:
+    container_id = server.start(server.run_pod(), "busy")
+    server.call("StopContainer", container_id=container_id, timeout=60)
+    status = server.status(container_id)
+    assert (status.state, status.exit_code) == (cri.CONTAINER_EXITED, 128 + signal.SIGTERM)
+
+
+def test_each_pod_has_an_address_of_its_own_that_is_given_back(server: RealNode) -> None:
+    pods = [server.run_pod(f"pod{number}") for number in range(3)]
+    addresses = [server.call("PodSandboxStatus", pod_sandbox_id=pod).status.network.ip for pod in pods]
+    assert len(set(addresses)) == 3
+    server.call("StopPodSandbox", pod_sandbox_id=pods[0])
+    assert not server.call("PodSandboxStatus", pod_sandbox_id=pods[0]).status.network.ip
+
+
+def test_a_pod_in_the_hosts_network_shares_it(server: RealNode) -> None:
+    context = cri.LinuxSandboxSecurityContext(namespace_options=HOST_NETWORK)
+    sandbox_id = server.run_pod(linux=cri.LinuxPodSandboxConfig(security_context=context))
+    pid = pod_pid(server, sandbox_id)
+    assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+
+
+def test_a_dead_pod_process_is_seen_at_once(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    container_id = server.start(sandbox_id, "sleeper")
+    os.kill(pod_pid(server, sandbox_id), signal.SIGKILL)
+    status = server.exited(container_id)
+    assert (status.exit_code, status.reason) == (255, "Unknown")
+    sandbox = server.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status
+    assert sandbox.state == cri.SANDBOX_NOTREADY
+
+
+def test_guests_run_on_while_the_server_is_dead(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    running, ending = server.start(sandbox_id, "sleeper", "running"), server.start(sandbox_id, "exit3", "ending")
+    before = server.status(running)
+    server.server.kill()
+    server.server.start()
+    assert server.status(running) == before
+    assert server.exited(ending).exit_code == 3
+    server.call("StopContainer", container_id=running, timeout=60)
+    assert server.status(running).exit_code == 128 + signal.SIGTERM
+
+
+def test_a_dead_zygote_is_replaced_for_the_next_pod(server: RealNode) -> None:
+    process = server.server.process
+    assert process is not None
+    container_id = server.start(server.run_pod("first"), "sleeper")
+    [zygote] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1]
+    os.kill(int(zygote), signal.SIGKILL)
+    server.exited(server.start(server.run_pod("second"), "hello"))
+    assert server.status(container_id).state == cri.CONTAINER_RUNNING
+
+
+def test_a_rotated_log_is_continued_in_a_new_file(server: RealNode) -> None:
+    container_id = server.start(server.run_pod(), "sleeper")
+    log = Path(server.status(container_id).log_path)
+    log.rename(log.with_suffix(".1"))
+    server.call("ReopenContainerLog", container_id=container_id)
+    assert log.exists()
+
+
+def test_a_removed_image_leaves_its_container_running_and_startable(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    config = cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name="late"),
+        image=cri.ImageSpec(image=server.pull("hello")),
+        log_path="late.log",
+    )
+    container_id = server.call("CreateContainer", pod_sandbox_id=sandbox_id, config=config).container_id
+    server.call("RemoveImage", image=config.image)
+    assert not server.call("ListImages").images
+    server.server.kill()
+    server.server.start()
+    server.call("StartContainer", container_id=container_id)
+    assert server.exited(container_id).exit_code == 0
+
+
+def test_a_failed_start_is_recorded_as_such(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    source = server.server.folder / "vanishing"
+    mount = cri.Mount(host_path=str(source), container_path="/data")
+    config = cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name="main"),
+        image=cri.ImageSpec(image=server.pull("hello")),
+        log_path="main.log",
+        mounts=[mount],
+    )
+    container_id = server.call("CreateContainer", pod_sandbox_id=sandbox_id, config=config).container_id
+    source.rmdir()
+    with pytest.raises(grpc.RpcError, match="vanishing"):
+        server.call("StartContainer", container_id=container_id)
+    status = server.status(container_id)
+    assert (status.state, status.exit_code, status.reason) == (cri.CONTAINER_EXITED, 128, "StartError")
+    assert "vanishing" in status.message
+
+
+def test_nothing_of_a_removed_pod_is_left_in_the_kernel(server: RealNode) -> None:
+    sandbox_id = server.run_pod()
+    server.start(sandbox_id, "sleeper")
+    pid = pod_pid(server, sandbox_id)
+    assert interfaces_of(sandbox_id)
+    server.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not list(Path("/sys/fs/cgroup").rglob(f"*{sandbox_id}*"))
+    assert sandbox_id not in Path("/proc/self/mounts").read_text()
+    eventually(lambda: not interfaces_of(sandbox_id))
