@@ -60,7 +60,7 @@ class AsyncCriClient:
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", _OPTIONS)
 
     async def close(self) -> None:
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def call(self, name: str, request: Message, timeout: float = 60) -> Any:
         path, write, read = _types(name)

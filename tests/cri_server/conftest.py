@@ -21,7 +21,7 @@ from cri_server.service import OPTIONS, generic_handlers
 from sandbox.cgroup.layout import Layout
 from tests.cri_server.client import Client
 from tests.cri_server.fakes import FakeImages, FakeNetwork, FakePods, Gate
-from tests.cri_server.real_node import RealNode, real_node
+from tests.real_node import RealNode, real_node
 
 Scenario = Callable[["Node"], Awaitable[None]]
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from tests.cri_server.real_node import RealNode, eventually
+from tests.real_node import RealNode, eventually
 
 HOST_NETWORK = cri.NamespaceOption(network=cri.NODE)
 

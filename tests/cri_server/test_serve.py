@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from tests.cri_server.real_node import RealNode
+from tests.real_node import RealNode
 from tests.wasmlet_server import WASMLET
 
 

@@ -40,23 +40,20 @@ class RealNode:
         self.call("PullImage", image=cri.ImageSpec(image=reference))
         return reference
 
-    def run_pod(self, name: str = "web", **fields: Any) -> str:
+    def pod_config(self, name: str, **fields: Any) -> cri.PodSandboxConfig:
         linux = fields.pop("linux", cri.LinuxPodSandboxConfig())
         linux.cgroup_parent = self.server.cgroup_parent
         metadata = cri.PodSandboxMetadata(name=name, namespace="default", uid=f"uid-{name}")
-        config = cri.PodSandboxConfig(
+        return cri.PodSandboxConfig(
             metadata=metadata, hostname=name, log_directory=str(self.logs / name), linux=linux, **fields
         )
-        return str(self.call("RunPodSandbox", config=config).pod_sandbox_id)
+
+    def run_pod(self, name: str = "web", **fields: Any) -> str:
+        return str(self.call("RunPodSandbox", config=self.pod_config(name, **fields)).pod_sandbox_id)
 
     def start(self, sandbox_id: str, guest_name: str, name: str = "main", **fields: Any) -> str:
         """Id of a container that has been created and started."""
-        config = cri.ContainerConfig(
-            metadata=cri.ContainerMetadata(name=name),
-            image=cri.ImageSpec(image=self.pull(guest_name)),
-            log_path=f"{name}.log",
-            **fields,
-        )
+        config = container_config(name, self.pull(guest_name), **fields)
         response = self.call("CreateContainer", pod_sandbox_id=sandbox_id, config=config)
         self.call("StartContainer", container_id=response.container_id)
         return str(response.container_id)
@@ -76,6 +73,15 @@ class RealNode:
         return [line.split(" ", 3)[3] for line in lines]
 
 
+def container_config(name: str, image: str, **fields: Any) -> cri.ContainerConfig:
+    return cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name=name),
+        image=cri.ImageSpec(image=image),
+        log_path=f"{name}.log",
+        **fields,
+    )
+
+
 def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_HAPPEN
     while not condition():
@@ -84,10 +90,10 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def real_node(folder: Path) -> Iterator[RealNode]:
+def real_node(folder: Path, extra_config: str = "") -> Iterator[RealNode]:
     """Nothing of it is left afterwards: no pod, process, cgroup, bridge or rule."""
     require_root()
-    server = WasmletServer(folder)
+    server = WasmletServer(folder, extra_config)
     try:
         server.start()
         with serving() as registry:
