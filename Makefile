@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help test lint format lock tools bench-tools bench clean
+.PHONY: setup help demo test lint format lock tools bench-tools bench clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -54,6 +54,11 @@ lock: setup ## pin the dependencies of pyproject.toml anew
 	@echo "Pinning the dependencies"
 	@$(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
+
+# ---- A look at it -------------------------------------------------------------------------------------------------
+
+demo: setup ## pull an image, run it as a pod, kill the server meanwhile, clean up (as root)
+	@$(VENV)/bin/python -m tests.demo
 
 # ---- Checks -----------------------------------------------------------------------------------------------------
 

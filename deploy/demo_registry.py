@@ -1,16 +1,20 @@
 """A small OCI registry in memory, for demonstrations and tests: push and pull, on the standard library alone.
 
-``python deploy/demo_registry.py [PORT]`` serves on loopback until it is interrupted. It keeps what it is given in
-memory, asks nobody who they are, and is no registry to rely on.
+    python deploy/demo_registry.py [PORT] [NAME:TAG=FILE ...]
+
+serves on loopback until it is interrupted. A file of WebAssembly, binary or text, becomes an artifact of that name. The
+registry keeps what it is given in memory, asks nobody who they are, and is no registry to rely on.
 """
 
 import hashlib
+import json
 import re
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -202,14 +206,45 @@ def serving(port: int = 0) -> Iterator[Registry]:
         registry.close()
 
 
-def main() -> None:
-    with serving(int(sys.argv[1]) if len(sys.argv) > 1 else 5000) as registry:
-        print(f"serving on {registry.address}", flush=True)
+def add_artifact(registry: Registry, image: str, wasm: bytes) -> None:
+    """As the CNCF specifies it. ``image``: ``name:tag``."""
+    name, _, tag = image.rpartition(":")
+    layer = {"mediaType": "application/wasm", "digest": registry.put_blob(wasm), "size": len(wasm)}
+    fields = {"architecture": "wasm", "os": "wasip1", "layerDigests": [layer["digest"]]}
+    config = json.dumps(fields).encode()
+    described = {
+        "mediaType": "application/vnd.wasm.config.v0+json",
+        "digest": registry.put_blob(config),
+        "size": len(config),
+    }
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": media_type, "config": described, "layers": [layer]}
+    registry.put_manifest(name, tag, media_type, json.dumps(manifest).encode())
+
+
+def read_wasm(path: Path) -> bytes:
+    """Text becomes binary, if wasmtime is installed."""
+    content = path.read_bytes()
+    if content.startswith(b"\0asm"):
+        return content
+    from wasmtime import wat2wasm
+
+    return bytes(wat2wasm(content))
+
+
+def main(words: list[str]) -> None:
+    port = int(words.pop(0)) if words and words[0].isdecimal() else 5000
+    with serving(port) as registry:
+        for word in words:
+            image, _, path = word.partition("=")
+            add_artifact(registry, image, read_wasm(Path(path)))
+            print(f"{registry.address}/{image}", flush=True)
+        print(f"serving on {registry.address}, until ^C", flush=True)
         threading.Event().wait()
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(0)
