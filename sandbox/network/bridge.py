@@ -1,7 +1,7 @@
 """wasmlet's own pod network: a bridge on the host, a veth pair for each pod, masquerade for what leaves.
 
-The kernel holds all of it, so bridge, pairs and masquerade outlive the server. The range of new pods is the one the
-kubelet announced, else the configured one, else a free one that is chosen once.
+The kernel holds all of it, so bridge, pairs and masquerade outlive the server, as long as there is a pod. The range of
+new pods is the one the kubelet announced, else the configured one, else a free one that is chosen once.
 """
 
 import asyncio
@@ -75,7 +75,16 @@ class BridgeNetwork:
     async def close(self) -> None:
         self._closing.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._device is not None:
+            await self._remove_if_unused()
         self._host.release()
+
+    async def _remove_if_unused(self) -> None:
+        """A server that ends without a pod leaves the host as it found it."""
+        try:
+            await in_own_thread(lambda: self._host.remove_if_unused(self._leftovers))
+        except OSError as error:
+            log.warning("bridge stays: it cannot be removed", bridge=self._host.name, cause=error.strerror)
 
     async def teardown(self) -> None:
         """Remove bridge, ports and masquerade from a machine that keeps no pod. Idempotent. Raises SandboxError."""

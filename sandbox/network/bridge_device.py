@@ -50,6 +50,12 @@ def ensure(bridge: str, mac: str, ranges: Sequence[IPv4Network]) -> Device:
             raise _not_made(bridge, error) from error
 
 
+def ports(bridge: str) -> set[str]:
+    """The host's ends of the bridge's pods, by name."""
+    with NetlinkSocket() as host:
+        return {each.name for each in _links(host) if sandbox_of_alias(bridge, each.alias)}
+
+
 def delete_ports(bridge: str, live: set[str]) -> list[str]:
     """Delete the host's ends of all pods but the live ones and return whose they were. Takes 30 ms for each."""
     with NetlinkSocket() as host:

@@ -1,6 +1,7 @@
 """The host's side of the network as one thing: a claimed name, the bridge, forwarding, masquerade.
 
-Blocks. Nothing of it is undone when the server ends, for pods live on; only the claim on the name goes with the server.
+Blocks. While there are pods nothing of it is undone when the server ends, for they live on; only the claim on the name
+goes with the server.
 """
 
 from collections.abc import Sequence
@@ -52,6 +53,11 @@ class HostBridge:
         self._masquerade = None
         bridge_device.delete_ports(self.name, set())
         bridge_device.delete_interfaces([self.name])
+
+    def remove_if_unused(self, former: set[str]) -> None:
+        """``former``: interfaces of pods that are gone, which the kernel may not have removed yet. Raises OSError."""
+        if bridge_device.ports(self.name) <= former:
+            self.remove()
 
     def release(self) -> None:
         """Let another server have the name."""

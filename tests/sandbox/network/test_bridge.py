@@ -650,3 +650,22 @@ def test_it_becomes_ready_once_the_obstacle_is_gone(host: Host, monkeypatch: pyt
 def test_a_subnet_that_is_none_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(InvalidSpec, match="10.88.3.0/33 is no range of addresses"):
         BridgeNetwork(tmp_path, tmp_path, BridgeSettings(subnet="10.88.3.0/33"))
+
+
+def test_the_last_server_leaves_a_bridge_only_to_pods(host: Host) -> None:
+    async def test() -> None:
+        network = host.network(bridge="br0")
+        await network.open()
+        pod = host.pod()
+        attachment = await network.attach(pod.sandbox_id, pod.netns_path)
+        await network.close()
+        assert "br0" in links(), "the pod lives"
+        await network.open()
+        network.restore(pod.sandbox_id, attachment.state)
+        await network.detach(pod.sandbox_id, attachment.state)
+        pod.end()
+        await network.close()
+        assert "br0" not in links()
+        assert "br0" not in run("nft", "list", "ruleset")
+
+    host.run_test(test)
