@@ -9,7 +9,6 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cri_server.cri_v1 import api_pb2 as cri
-from sandbox.specs import GuestSpec
 
 INFO = "info"
 RUNTIME_TYPE = "wasmlet"
@@ -32,30 +31,3 @@ def container_config_fields(config: cri.ContainerConfig) -> dict[str, Any]:
     fields = message_fields(config)
     fields["envs"] = [{"key": item.key, "value": item.value.decode("utf-8", "replace")} for item in config.envs]
     return fields
-
-
-def runtime_spec(guest: GuestSpec) -> dict[str, Any]:
-    """The container in the terms of an OCI runtime configuration, as far as it has them."""
-    return {
-        "process": {
-            "args": guest.argv,
-            "env": guest.env,
-            "cwd": guest.working_dir,
-            "terminal": guest.tty,
-            "user": {"uid": guest.uid, "gid": guest.gid, "additionalGids": guest.groups},
-            "noNewPrivileges": True,
-            "oomScoreAdj": guest.oom_score_adj,
-        },
-        "root": {"path": guest.lower or guest.layer, "readonly": guest.readonly_root},
-        "mounts": [
-            {
-                "destination": mount.target,
-                "source": mount.source,
-                "type": "bind",
-                "options": ["rbind", "ro" if mount.readonly else "rw", "rslave" if mount.propagate else "rprivate"],
-            }
-            for mount in guest.mounts
-        ],
-        "linux": {"cgroupsPath": f"{guest.pod_cgroup}/{guest.container_id}", "resources": guest.limits},
-        "wasm": guest.program._asdict(),
-    }

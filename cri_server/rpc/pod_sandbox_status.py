@@ -1,6 +1,6 @@
 """PodSandboxStatus: one sandbox, from memory. NOT_FOUND for an unknown one, which the kubelet relies on."""
 
-from cri_server import info
+from cri_server import info, runtime_spec
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
@@ -24,6 +24,7 @@ def _info(sandbox: Sandbox) -> dict[str, object]:
         "runtimeHandler": sandbox.record.runtime_handler,
         "runtimeType": info.RUNTIME_TYPE,
         "runtimeOptions": None,
+        "runtimeSpec": runtime_spec.of_sandbox(sandbox),
         "config": info.message_fields(sandbox.config),
         "cgroup": sandbox.record.cgroup,
         "network": sandbox.record.network_state,

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import grpc
 import pytest
@@ -33,6 +34,36 @@ def test_verbose_tells_what_scripts_pick_out(node: Run) -> None:
         assert info["removing"] is False
 
     node(scenario)
+
+
+def test_verbose_tells_limits_and_namespaces_in_the_words_of_oci(node: Run) -> None:
+    limits = cri.LinuxContainerResources(
+        cpu_shares=512,
+        memory_limit_in_bytes=1 << 26,
+        cpuset_cpus="0",
+        hugepage_limits=[cri.HugepageLimit(page_size="2MB", limit=1 << 21)],
+    )
+
+    async def scenario(node: Node) -> None:
+        config = cri.LinuxContainerConfig(resources=limits)
+        container_id = await node.start_container(await node.run_pod(), linux=config)
+        spec = await _runtime_spec(node, container_id)
+        assert spec["linux"]["resources"] == {
+            "cpu": {"shares": 512, "cpus": "0"},
+            "memory": {"limit": 1 << 26},
+            "hugepageLimits": [{"pageSize": "2MB", "limit": 1 << 21}],
+        }
+        assert {"type": "network", "path": "/proc/4242/ns/net"} in spec["linux"]["namespaces"]
+        assert {"type": "mount"} in spec["linux"]["namespaces"]
+        assert spec["hostname"] == "web"
+
+    node(scenario)
+
+
+async def _runtime_spec(node: Node, container_id: str) -> dict[str, Any]:
+    response = await node.client("ContainerStatus", container_id=container_id, verbose=True)
+    spec: dict[str, Any] = json.loads(response.info["info"])["runtimeSpec"]
+    return spec
 
 
 def test_a_container_keeps_its_image_when_that_is_removed(node: Run) -> None:

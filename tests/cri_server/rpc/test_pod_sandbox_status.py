@@ -3,6 +3,7 @@ import json
 import grpc
 import pytest
 
+from cri_server.cri_v1 import api_pb2 as cri
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
 
@@ -38,3 +39,34 @@ def test_verbose_tells_pid_and_config(node: Run) -> None:
         assert json.loads(response.info["info"])["pid"] == 0
 
     node(scenario)
+
+
+def test_verbose_tells_the_namespaces_that_are_the_pods_own(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        assert await _namespaces(node, sandbox_id) == {
+            "pid": "/proc/4242/ns/pid",
+            "ipc": "/proc/4242/ns/ipc",
+            "uts": "/proc/4242/ns/uts",
+            "network": "/proc/4242/ns/net",
+        }
+        await node.client("StopPodSandbox", pod_sandbox_id=sandbox_id)
+        assert set((await _namespaces(node, sandbox_id)).values()) == {""}, "the process id may be another's by now"
+
+    node(scenario)
+
+
+def test_namespaces_of_the_host_are_not_among_them(node: Run) -> None:
+    options = cri.NamespaceOption(network=cri.NODE, ipc=cri.NODE)
+    linux = cri.LinuxPodSandboxConfig(security_context=cri.LinuxSandboxSecurityContext(namespace_options=options))
+
+    async def scenario(node: Node) -> None:
+        assert list(await _namespaces(node, await node.run_pod(linux=linux))) == ["pid"]
+
+    node(scenario)
+
+
+async def _namespaces(node: Node, sandbox_id: str) -> dict[str, str]:
+    response = await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id, verbose=True)
+    spec = json.loads(response.info["info"])["runtimeSpec"]
+    return {namespace["type"]: namespace.get("path", "") for namespace in spec["linux"]["namespaces"]}
