@@ -62,20 +62,24 @@ class Registry:
     def close(self) -> None:
         self._session.close()
 
+    def _named(self, target: str) -> str:
+        """A tag or digest of the repository, as people write it."""
+        return f"{self.repository}{'@' if is_digest(target) else ':'}{target}"
+
     def announced(self, target: str) -> str:
         """Digest that the registry says a tag has now, empty where it does not say. Raises ImageStoreError, Cut."""
-        return self.persistently(f"{self.repository}:{target}", lambda: self._announced(target))
+        return self.persistently(self._named(target), lambda: self._announced(target))
 
     def _announced(self, target: str) -> str:
-        with self._answer(f"manifests/{target}", _ACCEPT, "HEAD") as answer:
+        with self._answer(f"manifests/{target}", self._named(target), _ACCEPT, "HEAD") as answer:
             return answer.headers.get(_DIGEST_HEADER, "")
 
     def manifest(self, target: str) -> bytes:
         """Of a tag or digest; a digest is verified. Raises ImageStoreError, Cut."""
-        return self.persistently(f"{self.repository}:{target}", lambda: self._manifest(target))
+        return self.persistently(self._named(target), lambda: self._manifest(target))
 
     def _manifest(self, target: str) -> bytes:
-        with self._answer(f"manifests/{target}", _ACCEPT) as answer, self._named_trouble():
+        with self._answer(f"manifests/{target}", self._named(target), _ACCEPT) as answer, self._named_trouble():
             data = _read(answer, manifests.MAX_MANIFEST_BYTES + 1)
         if len(data) > manifests.MAX_MANIFEST_BYTES:
             raise UnsupportedImage(
@@ -89,7 +93,7 @@ class Registry:
         wanted = target if is_digest(target) else announced
         if is_digest(wanted) and wanted != received:
             raise DigestMismatch(
-                f"registry {self.host} sent a manifest of digest {received} as {self.repository}:{target}, "
+                f"registry {self.host} sent a manifest of digest {received} as {self._named(target)}, "
                 f"which is {wanted}: check the registry, or push the image again"
             )
 
@@ -100,7 +104,7 @@ class Registry:
         Raises ImageStoreError, Trouble, Cut.
         """
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        with self._answer(f"blobs/{blob.digest}", headers) as answer:
+        with self._answer(f"blobs/{blob.digest}", f"blob {blob.digest} of {self.repository}", headers) as answer:
             resumed = answer.status_code == requests.codes.partial_content
             if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
                 raise Trouble("it sent another part of a blob than it was asked for")
@@ -115,17 +119,19 @@ class Registry:
             yield piece
 
     @contextmanager
-    def _answer(self, path: str, headers: dict[str, str], method: str = "GET") -> Iterator[requests.Response]:
-        """A good one."""
+    def _answer(
+        self, path: str, subject: str, headers: dict[str, str], method: str = "GET"
+    ) -> Iterator[requests.Response]:
+        """A good one. ``subject``: what is asked for, for people."""
         with self._named_trouble():
             answer: requests.Response = _send(
                 self._oras, f"{self._base}/{path}", method, headers={**headers, **self._login.headers()}, stream=True
             )
         with answer:
-            self._check_status(path, answer)
+            self._check_status(subject, answer)
             yield answer
 
-    def _check_status(self, path: str, answer: requests.Response) -> None:
+    def _check_status(self, subject: str, answer: requests.Response) -> None:
         if answer.status_code in (requests.codes.ok, requests.codes.partial_content):
             return
         if is_in_trouble(answer):
@@ -137,12 +143,11 @@ class Registry:
             )
         if answer.status_code == requests.codes.not_found:
             raise ManifestNotFound(
-                f"registry {self.host} has no {path} of {self.repository} ({_explanation(answer)}): "
-                "check the name and the tag"
+                f"registry {self.host} has no {subject} ({_explanation(answer)}): "
+                "check the name and the tag, or push the image"
             )
         raise RegistryUnavailable(
-            f"registry {self.host} does not serve {path} of {self.repository} ({_explanation(answer)}): "
-            "check the registry"
+            f"registry {self.host} does not serve {subject} ({_explanation(answer)}): check the registry"
         )
 
     @contextmanager

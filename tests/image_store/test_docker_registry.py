@@ -50,8 +50,11 @@ def test_an_index_and_a_digest(runner: StoreRunner, address: str) -> None:
 
 
 def test_what_is_not_there(runner: StoreRunner, address: str) -> None:
-    with pytest.raises(ManifestNotFound, match=f"registry {address} has no manifests/latest of nothing"):
+    with pytest.raises(ManifestNotFound, match=f"registry {address} has no nothing:latest "):
         runner.pull(f"{address}/nothing")
+    digest = f"sha256:{'1' * 64}"
+    with pytest.raises(ManifestNotFound, match=f"registry {address} has no app@{digest} "):
+        runner.pull(f"{address}/app@{digest}")
 
 
 def test_a_password(runner: StoreRunner, tmp_path: Path) -> None:

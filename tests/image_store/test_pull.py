@@ -159,7 +159,7 @@ def test_other_artifacts_are_refused(runner: StoreRunner, registry: Registry) ->
 
 
 def test_what_a_registry_does_not_have(runner: StoreRunner, registry: Registry) -> None:
-    with pytest.raises(ManifestNotFound, match="has no manifests/latest of nothing .*manifest unknown.*: check the"):
+    with pytest.raises(ManifestNotFound, match=r"has no nothing:latest \(.*manifest unknown.*\): check the name and"):
         runner.pull(f"{registry.address}/nothing")
 
 

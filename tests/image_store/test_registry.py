@@ -291,7 +291,7 @@ def test_a_blob_that_the_registry_lost(runner: StoreRunner) -> None:
     with bad_registry() as registry:
         reference = push_long(registry.address)
         registry.blobs.clear()
-        with pytest.raises(ManifestNotFound, match="has no blobs/sha256:.* of app .*blob unknown"):
+        with pytest.raises(ManifestNotFound, match="has no blob sha256:.* of app .*blob unknown"):
             runner.pull(reference)
 
 
