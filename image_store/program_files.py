@@ -67,11 +67,14 @@ def _regular_file(tree: str, name: str) -> Path | None:
         return None
 
 
-def check_is_wasm(found: Found) -> None:
+def check_is_wasm(found: Found, image: str) -> None:
     """Raises NotWebAssembly."""
     header = read_header(found.path)
     if kind_of(header) is None and not is_text(found.path.name, header):
-        raise NotWebAssembly(f'"/{found.inside}" is {other_kind(header)}; this runtime only runs WebAssembly')
+        raise NotWebAssembly(
+            f'program "/{found.inside}" of image {image} is {other_kind(header)}; this runtime only runs WebAssembly: '
+            "use an image that is built for WASI, or another node"
+        )
 
 
 def read_header(path: Path) -> bytes:

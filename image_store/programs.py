@@ -55,7 +55,7 @@ class Programs:
             raise ProgramNotFound(
                 f'image {display_name(image)} has no file "{command}": set command to a program of the image'
             ) from error
-        program_files.check_is_wasm(found)
+        program_files.check_is_wasm(found, display_name(image))
         return found
 
     async def _of_file(self, image: Image, record: ImageRecord, found: Found) -> Program:
