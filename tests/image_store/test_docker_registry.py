@@ -11,9 +11,9 @@ from deploy.demo_registry import Registry
 from image_store.errors import ManifestNotFound, Unauthorized
 from image_store.store import Credentials
 from tests import images
+from tests.docker_registry import docker_registry
 from tests.guests.compiled import guest
 from tests.image_store.conftest import StoreRunner
-from tests.image_store.docker_registry import docker_registry
 from tests.prerequisites import require_tool
 
 HELLO = guest("hello")
