@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+import structlog.tracebacks
 from structlog.typing import Processor
 
 from cri_server.config import LogSettings
@@ -48,9 +49,14 @@ def _is_for_people(settings: LogSettings) -> bool:
     return settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
 
 
+# Tracebacks go out without the values of variables: requests hold environments and passwords.
+
+
 def _for_people() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    tracebacks = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=tracebacks)]
 
 
 def _for_machines() -> list[Processor]:
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]

@@ -1,0 +1,79 @@
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+import structlog
+
+from cri_server import logs
+from cri_server.config import LogSettings
+
+Format = Literal["auto", "console", "json"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """What comes out when something is logged by a server with these settings."""
+
+    def run(say: Callable[[], None], format: Format, stream: io.StringIO | None = None) -> str:
+        stream = stream or io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        logs.configure(LogSettings(format=format))
+        say()
+        return stream.getvalue()
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def greet() -> None:
+    structlog.contextvars.bind_contextvars(pod="p1", container="c1")
+    structlog.get_logger().info("hello")
+
+
+def fail() -> None:
+    password = "".join(("open", "sesame"))
+    try:
+        raise ValueError(f"{len(password)} letters")
+    except ValueError:
+        structlog.get_logger().exception("it failed")
+
+
+def test_machines_get_json_with_the_ids_that_are_bound(logged: Callable[..., str]) -> None:
+    line = json.loads(logged(greet, "auto"))
+    assert (line["event"], line["level"], line["pod"], line["container"]) == ("hello", "info", "p1", "c1")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_people_on_a_terminal_get_a_line_to_read(logged: Callable[..., str]) -> None:
+    text = logged(greet, "auto", Terminal())
+    assert "hello" in text
+    assert "p1" in text
+    assert not text.startswith("{")
+
+
+def test_what_libraries_log_takes_the_same_way(logged: Callable[..., str]) -> None:
+    line = json.loads(logged(lambda: logging.getLogger("library").warning("beware of %s", "dogs"), "json"))
+    assert (line["event"], line["level"]) == ("beware of dogs", "warning")
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_a_traceback_shows_no_values(logged: Callable[..., str], format: Format) -> None:
+    """Requests hold environments and passwords."""
+    text = logged(fail, format)
+    assert "10 letters" in text
+    assert "test_logs.py" in text
+    assert "opensesame" not in text
