@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from image_store.image import Image
 
 
+_DIGITS = 10
+"""Of the largest user id."""
+
+
 class ImageMessages:
     """Keeps what was made for the images of the last list."""
 
@@ -25,14 +29,21 @@ class ImageMessages:
 
 
 def image_message(image: "Image") -> cri.Image:
-    """CRI: of uid and user name at most one is set; neither means root."""
-    user = image.config.user.partition(":")[0]
+    uid, username = _user(image.config.user.partition(":")[0])
     return cri.Image(
         id=image.id,
         repo_tags=image.repo_tags,
         repo_digests=image.repo_digests,
         size=image.size,
-        uid=cri.Int64Value(value=int(user)) if user.isdecimal() else None,
-        username="" if user.isdecimal() else user,
+        uid=uid,
+        username=username,
         pinned=image.pinned,
     )
+
+
+def _user(text: str) -> tuple[cri.Int64Value | None, str]:
+    """CRI: at most one of uid and user name is set; neither means root. Who made the image may have written anything:
+    a number that is no user's is shown as a name, which nobody can run as."""
+    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+        return cri.Int64Value(value=int(text)), ""
+    return None, text.encode("utf-8", "replace").decode("utf-8")
