@@ -51,7 +51,7 @@ class ObjectIndex(Generic[T]):
             raise InvalidRequest(f"the request names no {self._kind}: give its id")
         found = self.matching(prefix)
         if len(found) > 1:
-            raise InvalidRequest(f"{self._kind} id {prefix} is ambiguous: {len(found)} ids begin so; give more of it")
+            raise InvalidRequest(f"{self._kind} id {prefix} is ambiguous: several ids begin so; give more of it")
         return found[0] if found else None
 
     def matching(self, prefix: str) -> list[T]:
