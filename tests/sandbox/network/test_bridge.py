@@ -653,6 +653,8 @@ def test_a_subnet_that_is_none_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_the_last_server_leaves_a_bridge_only_to_pods(host: Host) -> None:
+    require_tool("nft")
+
     async def test() -> None:
         network = host.network(bridge="br0")
         await network.open()
