@@ -186,9 +186,14 @@ class _Writer:
 
     def finish(self) -> None:
         for path, entry in self._directories.items():
-            if _is_directory(path):
+            if self._is_still_there(path):
                 self._set_owner_and_time(entry, path)
                 os.chmod(path, entry.mode)
+
+    def _is_still_there(self, directory: str) -> bool:
+        """A later entry may have put a link in its place, or in that of one above it: then the path leads elsewhere."""
+        name = directory[len(self._root) :]
+        return resolve(self._root, name) == directory and _is_directory(directory)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -206,6 +206,22 @@ def test_a_hard_link_through_a_link_stays_inside(tmp_path: Path) -> None:
         apply(tmp_path / "tree", [link("way", str(tmp_path / "outside")), link("stolen", "way/secret", hard=True)])
 
 
+def test_a_link_in_a_directorys_place_does_not_give_that_ones_owner_and_mode_to_another(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "b").mkdir(parents=True)
+    before = [state_of(path) for path in (outside, outside / "b")]
+    for replaced in ("a", "a/b"):
+        target = str(outside if replaced == "a" else outside / "b")
+        members = [directory("a", 0o777, 5), directory("a/b", 0o777, 5), link(replaced, target)]
+        apply(tmp_path / "tree", [directory("a"), file(".wh.a")], members)
+    assert [state_of(path) for path in (outside, outside / "b")] == before
+
+
+def state_of(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_mode, status.st_uid, status.st_mtime_ns
+
+
 def test_a_link_itself_may_have_two_names(tmp_path: Path) -> None:
     tree = apply(tmp_path / "tree", [link("a", "/nowhere"), link("b", "a", hard=True)])
     assert content(tree) == {"a": "-> /nowhere", "b": "-> /nowhere"}
@@ -257,10 +273,13 @@ def test_no_layers_touch_what_is_outside(tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("layers")
     (folder / "outside").mkdir()
     (folder / "outside/a").write_text("unharmed")
+    (folder / "outside/b").mkdir(0o700)
+    before = [state_of(path) for path in (folder / "outside", folder / "outside/a", folder / "outside/b")]
     try:
         apply(folder / "tree", *layers)
     except (BrokenArchive, OSError):
         pass
     assert sorted(path.name for path in folder.iterdir()) == ["outside", "tree"]
-    assert content(folder / "outside") == {"a": "unharmed"}
+    assert content(folder / "outside") == {"a": "unharmed", "b": "/"}
+    assert [state_of(path) for path in (folder / "outside", folder / "outside/a", folder / "outside/b")] == before
     assert (folder / "outside/a").stat().st_nlink == 1
