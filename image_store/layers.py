@@ -36,11 +36,10 @@ def unpack(layer: IO[bytes], tree: Path, limits: Limits, check: Callable[[], Non
 
     Raises BrokenArchive, TooLarge, OSError.
     """
-    content = Unpacked(layer, limits.bytes)
+    content = Unpacked(layer, limits.bytes, check)
     archive = TarStream(content)
     writer = _Writer(str(tree), limits.entries)
     for entry in archive:
-        check()
         writer.write(entry, archive)
     writer.finish()
     return content.diff_id()

@@ -26,6 +26,9 @@ _KINDS: dict[bytes, Kind] = {
     b"6": "device",
 }
 _PAX, _PAX_OF_ALL, _GNU_NAME, _GNU_LINK, _GNU_SPARSE = b"x", b"g", b"L", b"K", b"S"
+_SPARSE = "GNU.sparse"
+_USED = ("path", "linkpath", "size", "uid", "gid", "mtime", _SPARSE)
+"""What is read of pax headers. Of the rest an archive may have any number, so none of it is kept."""
 
 
 class BrokenArchive(Exception):
@@ -127,7 +130,7 @@ class TarStream:
 
 def _entry(header: bytes, extensions: dict[str, str]) -> Entry:
     _check_sum(header)
-    if any(name.startswith("GNU.sparse") for name in extensions) or header[156:157] == _GNU_SPARSE:
+    if _SPARSE in extensions or header[156:157] == _GNU_SPARSE:
         raise BrokenArchive("it holds a sparse file in tar's sparse form")
     name = extensions.get("path") or _name(header)
     kind = _KINDS.get(header[156:157])
@@ -207,17 +210,25 @@ def _extensions(type_: bytes, data: bytes) -> dict[str, str]:
         return {"path": _text(data)}
     if type_ == _GNU_LINK:
         return {"linkpath": _text(data)}
-    return dict(_pax_records(data))
+    return {name: value for name, value in _pax_records(data) if name in _USED}
 
 
 def _pax_records(data: bytes) -> Iterator[tuple[str, str]]:
     """``<length> <name>=<value>\\n``, where the length counts the whole record."""
-    while data:
-        digits, space, _ = data[:20].partition(b" ")
-        if not space or not digits.isdigit() or not len(digits) + 1 < int(digits) <= len(data):
+    start = 0
+    while start < len(data):
+        digits, space, _ = data[start : start + 20].partition(b" ")
+        end = start + int(digits) if space and digits.isdigit() else 0
+        first = start + len(digits) + 1
+        if not first < end <= len(data):
             raise BrokenArchive("a pax header has a wrong length")
-        record, data = data[len(digits) + 1 : int(digits)], data[int(digits) :]
-        name, equals, value = record.removesuffix(b"\n").partition(b"=")
+        name, equals, value = data[first:end].removesuffix(b"\n").partition(b"=")
         if not equals:
             raise BrokenArchive("a pax header has no value")
-        yield name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")
+        yield _pax_name(name), value.decode("utf-8", "surrogateescape")
+        start = end
+
+
+def _pax_name(name: bytes) -> str:
+    text = name.decode("utf-8", "surrogateescape")
+    return _SPARSE if text.startswith(_SPARSE) else text

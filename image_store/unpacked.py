@@ -6,6 +6,7 @@ Blocking: for threads.
 import gzip
 import hashlib
 import zlib
+from collections.abc import Callable
 from typing import IO
 
 import zstandard
@@ -23,16 +24,18 @@ class TooLarge(Exception):
 
 
 class Unpacked:
-    """``file``: of the blob; its first bytes tell how it is compressed."""
+    """``file``: of the blob; its first bytes tell how it is compressed. ``check`` raises to give up."""
 
-    def __init__(self, file: IO[bytes], limit: int) -> None:
+    def __init__(self, file: IO[bytes], limit: int, check: Callable[[], None] = lambda: None) -> None:
         self._source = _decompressed(file)
         self._limit = limit
+        self._check = check
         self._count = 0
         self._hash = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
         """Raises BrokenArchive, TooLarge."""
+        self._check()
         try:
             data = self._source.read(size)
         except (gzip.BadGzipFile, zlib.error, EOFError, zstandard.ZstdError) as error:

@@ -245,17 +245,24 @@ def test_depth_is_limited(tmp_path: Path) -> None:
         apply(tmp_path / "tree", [file("a/" * 300 + "b")])
 
 
-def test_giving_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("members", [[file("a")] * 20, [file("big", bytes(900_000))]])
+def test_giving_up(tmp_path: Path, members: Members) -> None:
+    """Between two files, and within a large one."""
+
     class GivenUp(Exception):
         pass
 
+    calls = []
+
     def check() -> None:
-        raise GivenUp
+        calls.append(None)
+        if len(calls) > 3:
+            raise GivenUp
 
     tree = tmp_path / "tree"
     tree.mkdir()
     with pytest.raises(GivenUp):
-        unpack(io.BytesIO(tar_of([file("a")])), tree, LIMITS, check)
+        unpack(io.BytesIO(tar_of(members)), tree, LIMITS, check)
 
 
 _PARTS = st.sampled_from(["a", "b", "l", "..", ".wh.a", ".wh.l", ".wh..wh..opq", ""])

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tracemalloc
 from typing import NamedTuple
 
 import pytest
@@ -145,6 +146,24 @@ def test_an_extension_that_would_fill_the_memory() -> None:
     info.type, info.size = b"x", 1 << 40
     with pytest.raises(BrokenArchive, match="an extension of 1099511627776 bytes"):
         read(info.tobuf(tarfile.GNU_FORMAT))
+
+
+@pytest.mark.parametrize("type_", [b"x", b"g"])
+def test_extensions_that_would_fill_the_memory_together(type_: bytes) -> None:
+    headers = (pax(record(f"comment{number}", "x" * 900_000), type_)[:-10240] for number in range(20))
+    sparse = (pax(record(f"GNU.sparse.{number}", "x" * 900_000), b"g")[:-10240] for number in range(20))
+    archive = io.BytesIO(b"".join([*headers, *sparse]))
+    tracemalloc.start()
+    try:
+        assert list(TarStream(archive)) == []
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_extension_of_many_records() -> None:
+    records = b"5 a=\n" * 150_000 + record("path", "found")
+    assert [entry.name for entry, _ in read(pax(records))] == ["found"]
 
 
 def test_an_archive_that_ends_within_a_file() -> None:
