@@ -5,18 +5,49 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from image_store import references
+from image_store.errors import InvalidReference
+from sandbox.errors import InvalidSpec
+from sandbox.network.subnets import parse_subnet
+
 DEFAULT_FILE = "/etc/wasmlet/config.toml"
 
 _MEBIBYTE = 1 << 20
 
 
 def _absolute(path: str) -> str:
-    if not path.startswith("/") or "\0" in path:
-        raise ValueError("must be an absolute path")
+    if not path.startswith("/") or any(character < " " for character in path):
+        raise ValueError(f"must be an absolute path, not {path!r}; write it from / on")
     return path
 
 
+def _subnet(text: str) -> str:
+    try:
+        if text:
+            parse_subnet(text)
+    except InvalidSpec as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _registry(text: str) -> str:
+    if not text or "/" in text:
+        raise ValueError(f'must be "host" or "host:port", not {text!r}; leave out scheme and path')
+    return text
+
+
+def _reference(text: str) -> str:
+    try:
+        references.parse(text)
+    except InvalidReference as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Subnet = Annotated[str, AfterValidator(_subnet)]
+Registry = Annotated[str, AfterValidator(_registry)]
+ImageReference = Annotated[str, AfterValidator(_reference)]
 
 
 class Section(BaseModel):
@@ -58,7 +89,7 @@ class NetworkSettings(Section):
             '"": one made of the path of the state, different for each server.'
         ),
     )
-    subnet: str = Field(
+    subnet: Subnet = Field(
         default="",
         description=(
             "Addresses for pods until the kubelet announces the node's pod CIDR; "
@@ -80,7 +111,7 @@ class ImageSettings(Section):
         ge=1,
         description="Largest WebAssembly module or component, in bytes; larger ones are refused.",
     )
-    plain_http: list[str] = Field(
+    plain_http: list[Registry] = Field(
         default=[],
         description='Registries spoken to without TLS, as "host" or "host:port". Loopback addresses always are.',
     )
@@ -88,7 +119,7 @@ class ImageSettings(Section):
         default=300, ge=1, description="A pull that receives nothing for so long is given up."
     )
     concurrent_pulls: int = Field(default=3, ge=1, le=64, description="How many blobs are downloaded at the same time.")
-    pinned: list[str] = Field(
+    pinned: list[ImageReference] = Field(
         default=[], description="References of images that the kubelet must not collect as garbage."
     )
 

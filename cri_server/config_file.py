@@ -26,12 +26,16 @@ def load_settings(file: Path | None, options: Mapping[str, str]) -> Settings:
 
     Raises StartupError.
     """
-    name = str(file or DEFAULT_FILE)
     values = _read(file)
-    _check(values, name)
+    _check(values, file, {})
     for option, path in options.items():
-        _check({option: path}, f"option --{option}", is_file=False)
+        _check({option: path}, file, options)
     return Settings.model_validate({**values, **options})
+
+
+def place(key: str, file: Path | None, options: Mapping[str, str]) -> str:
+    """Where a setting comes from, or would be set if it is the default."""
+    return f"option --{key}" if key in options else f"{file or DEFAULT_FILE}: {key}"
 
 
 def _read(file: Path | None) -> dict[str, Any]:
@@ -46,26 +50,28 @@ def _read(file: Path | None) -> dict[str, Any]:
         raise StartupError(f"{path}: is not TOML: {error}; mend that line") from error
 
 
-def _check(values: Mapping[str, Any], name: str, is_file: bool = True) -> None:
+def _check(values: Mapping[str, Any], file: Path | None, options: Mapping[str, str]) -> None:
     try:
         Settings.model_validate(values)
     except ValidationError as error:
         key, complaint = _complaint(dict(error.errors()[0]))
-        raise StartupError(f"{name}: {key}: {complaint}" if is_file else f"{name}: {complaint}") from None
+        raise StartupError(f"{place(key, file, options)}: {complaint}") from None
 
 
 def _complaint(error: dict[str, Any]) -> tuple[str, str]:
     """The key and what is to be done about it."""
-    key = ".".join(str(part) for part in error["loc"])
+    key = " ".join(".".join(str(part) for part in error["loc"]).split())
     if error["type"] == "extra_forbidden":
         return key, f"unknown key; {_suggestion(key)}{_ALL_KEYS}"
+    if error["type"] == "value_error":  # a whole sentence of a validator of ours
+        return key, str(error["msg"]).removeprefix("Value error, ")
     return key, f"must {_expectation(error)}, not {error['input']!r}; {_ALL_KEYS}"
 
 
 def _expectation(error: dict[str, Any]) -> str:
     if error["type"] in _TYPES:
         return f"be {_TYPES[error['type']]}"
-    text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    text = str(error["msg"]).removeprefix("Input ").removeprefix("String ")
     return text.removeprefix("must ").removeprefix("should ")
 
 

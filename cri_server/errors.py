@@ -8,6 +8,7 @@ ServerError
 ├── NotOffered          wasmlet does not do this (yet)
 ├── StopFailed          a guest outlived its kill
 └── StartupError        the server cannot start: one line for the operator, exit status 1
+    └── UnusableSetting a setting that is well formed is of no use on this machine
 """
 
 
@@ -41,3 +42,12 @@ class StopFailed(ServerError):
 
 class StartupError(ServerError):
     pass
+
+
+class UnusableSetting(StartupError):
+    """``key``: of the setting. Where it was set, only who has read the configuration knows (``config_file.place``)."""
+
+    def __init__(self, key: str, complaint: str) -> None:
+        super().__init__(f"{key}: {complaint}")
+        self.key = key
+        self.complaint = complaint

@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from cri_server.errors import StartupError
+from cri_server.errors import StartupError, UnusableSetting
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Container runtime for WebAssembly pods (CRI v1).")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
@@ -41,14 +41,21 @@ def serve(
 ) -> None:
     """Serve the CRI on a unix socket until SIGTERM or SIGINT."""
     from cri_server import serve as server
-    from cri_server.config_file import load_settings
+    from cri_server.config_file import load_settings, place
 
     paths = {"socket": socket, "root": root, "state": state}
+    options = {name: path for name, path in paths.items() if path is not None}
     try:
-        server.run(load_settings(config, {name: path for name, path in paths.items() if path is not None}))
+        server.run(load_settings(config, options))
+    except UnusableSetting as error:
+        _give_up(f"{place(error.key, config, options)}: {error.complaint}")
     except StartupError as error:
-        print(f"wasmlet: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        _give_up(str(error))
+
+
+def _give_up(reason: str) -> NoReturn:
+    print(f"wasmlet: {reason}", file=sys.stderr)
+    raise typer.Exit(1) from None
 
 
 @config_app.command("default")

@@ -16,7 +16,7 @@ import structlog
 
 from cri_server import logs, service_socket
 from cri_server.config import Settings
-from cri_server.errors import StartupError
+from cri_server.errors import UnusableSetting
 from cri_server.path_lock import locked
 from cri_server.paths import Paths
 
@@ -38,9 +38,9 @@ def run(settings: Settings) -> None:
     paths = Paths(settings.root, settings.state)
     _make_directories(settings, paths)
     with (
-        locked(os.path.join(paths.root, "lock"), f"root: {paths.root}", "give each server a root of its own"),
-        locked(os.path.join(paths.state, "lock"), f"state: {paths.state}", "give each server a state of its own"),
-        locked(settings.socket + ".lock", f"socket: {settings.socket}", "give each server a socket of its own"),
+        locked(os.path.join(paths.root, "lock"), "root", paths.root),
+        locked(os.path.join(paths.state, "lock"), "state", paths.state),
+        locked(settings.socket + ".lock", "socket", settings.socket),
     ):
         service_socket.clear_way(settings.socket)
         asyncio.run(_serve(settings, paths))
@@ -60,8 +60,8 @@ def _make_directory(key: str, path: str, mode: int) -> None:
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(0, "permission denied")
     except OSError as error:
-        raise StartupError(
-            f"{key}: {path} cannot be used: {error.strerror}; choose a directory that can be written"
+        raise UnusableSetting(
+            key, f"{path} cannot be used: {error.strerror}; choose a directory that can be written"
         ) from error
 
 
@@ -101,7 +101,7 @@ async def _listen(runtime: "Runtime", path: str) -> "grpc.aio.Server":
     try:
         server.add_insecure_port(f"unix://{path}")
     except RuntimeError as error:
-        raise StartupError(f"socket: {path} cannot be bound: {error}; choose another path") from error
+        raise UnusableSetting("socket", f"{path} cannot be bound: {error}; choose another path") from error
     finally:
         os.umask(umask)
     await server.start()

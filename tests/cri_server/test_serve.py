@@ -39,8 +39,11 @@ def test_wrong_usage_has_an_exit_status_of_its_own() -> None:
     ("text", "complaint"),
     [
         ('sockt = "/x"', 'config.toml: sockt: unknown key; did you mean "socket"?'),
-        ('root = "/proc/nowhere"', "root: /proc/nowhere cannot be used: No such file or directory; choose a directory"),
-        ('root = "/dev/null"', "root: /dev/null cannot be used: File exists; choose a directory"),
+        (
+            'root = "/proc/nowhere"',
+            "config.toml: root: /proc/nowhere cannot be used: No such file or directory; choose a directory",
+        ),
+        ('root = "/dev/null"', "config.toml: root: /dev/null cannot be used: File exists; choose a directory"),
     ],
 )
 def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -51,6 +54,13 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path, text: s
     assert result.stderr.startswith("wasmlet: ")
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_path_of_the_command_line_that_cannot_be_used_is_named_as_its_option(tmp_path: Path) -> None:
+    result = run("serve", f"--socket={tmp_path}/{'x' * 300}", f"--root={tmp_path}/root", f"--state={tmp_path}/state")
+    assert result.returncode == 1
+    assert result.stderr.startswith("wasmlet: option --socket: ")
+    assert result.stderr.endswith(" cannot be made: File name too long; choose another path\n")
 
 
 def test_what_only_a_server_needs_is_not_imported_to_print_something() -> None:
