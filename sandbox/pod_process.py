@@ -139,7 +139,7 @@ class PodProcess:
         self._loop.watch(connection, lambda: self._process_readable(connection))
 
     def _process_readable(self, connection: int) -> None:
-        request = control.read(connection)
+        request = self._receive(connection)
         if request is None:
             self._disconnect(connection)
             return
@@ -147,8 +147,18 @@ class PodProcess:
             answer = self._process_request(connection, request)
         except (OSError, SandboxError) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
+        except Exception as error:  # noqa: BLE001 - no request, of whatever version, may end the pod
+            answer = {"error": InvalidSpec.__name__, "message": self._not_understood(error)}
         if answer is not None:
             self._send(connection, {"id": request["id"], **answer})
+
+    def _receive(self, connection: int) -> control.Message | None:
+        """None from a peer that is gone, or that speaks no language to answer in."""
+        try:
+            request = control.read(connection)
+            return request if type(request) is dict and "id" in request else None
+        except Exception:  # noqa: BLE001 - as above
+            return None
 
     def _process_request(self, connection: int, request: control.Message) -> control.Message | None:
         match request["op"]:
@@ -172,6 +182,12 @@ class PodProcess:
                     f"pod process of {self._spec.sandbox_id} knows no request {unknown!r}: it is of an older version"
                 )
 
+    def _not_understood(self, error: Exception) -> str:
+        return (
+            f"pod process of {self._spec.sandbox_id} does not understand the request "
+            f"({type(error).__name__}: {error}): it is of another version; make the pod anew"
+        )
+
     def _process_hello(self) -> control.Message:
         if self._failure:
             raise SandboxError(self._failure)
@@ -188,6 +204,8 @@ class PodProcess:
             container.start(self._load(spec))
         except (OSError, SandboxError) as error:
             container.fail(str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            container.fail(self._not_understood(error))
 
     def _load(self, spec: GuestSpec) -> Loaded:
         """The compiled code: inherited, or loaded here once for all guests of this pod."""

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -339,6 +340,46 @@ def test_a_request_from_a_newer_server_is_refused_with_a_sentence(node: Node) ->
         connection.close()
         assert answer is not None
         assert "levitate" in answer["message"]
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'"id"',
+        b"[" * 30_000,
+        b"x" * control.PACKET_BYTES,
+        b'{"op":"hello"}',
+        b'{"id":1}',
+        b'{"id":1,"op":["start"]}',
+        b'{"id":1,"op":"start"}',
+        b'{"id":1,"op":"start","container":"x","spec":7}',
+        b'{"id":1,"op":"signal","number":9}',
+    ],
+)
+def test_a_request_that_makes_no_sense_harms_nobody(node: Node, packet: bytes) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        with open_connection(processes.folder(pod.sandbox_id)) as connection:
+            connection.send(packet)
+            await asyncio.to_thread(connection.recv, control.PACKET_BYTES)  # an answer or the end
+        assert (await start(process, node, node.guest_spec(pod, "sleeper"))).pid
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize("change", [{"limits": {"levity": 1}}, {"argv": 7}])
+def test_a_spec_of_another_version_fails_the_start_alone(node: Node, change: dict[str, Any]) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        with pytest.raises(StartFailure, match="another version"):
+            await start(process, node, node.guest_spec(pod, "hello", **change))
+        assert (await exits.next()).reason == "StartError"
+        assert (await start(process, node, node.guest_spec(pod, "sleeper"))).pid
 
     in_pod(node, scenario)
 
