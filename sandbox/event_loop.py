@@ -33,9 +33,10 @@ class EventLoop:
             self.run_once()
 
     def run_once(self) -> None:
-        for descriptor, _ in self._epoll.poll(self._patience()):
-            callback = self._callbacks.get(descriptor)
-            if callback is not None:  # an earlier callback of this round may have unwatched it
+        ready = [(descriptor, self._callbacks.get(descriptor)) for descriptor, _ in self._epoll.poll(self._patience())]
+        for descriptor, callback in ready:
+            # An earlier callback of this round may have closed it, and another one taken its number since.
+            if callback is not None and self._callbacks.get(descriptor) is callback:
                 callback()
         if self._timers:
             self._run_due_timers()
