@@ -17,6 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 CONNECT_SECONDS = 10.0
 _MAX_REDIRECTS = 10
+_LARGEST_REDIRECT = 1 << 16
 _CONNECTIONS_KEPT = 16
 _IN_TROUBLE = (408, 429, 500, 502, 503, 504)
 _USER_AGENT = "wasmlet"
@@ -84,6 +85,14 @@ class RegistrySession(requests.Session):
         self.headers.update({"Accept-Encoding": "identity", "User-Agent": _USER_AGENT})
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter(sockets, progress_seconds))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """The library reads all of an answer that redirects, which may have no end: cut off, it has."""
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            resp.raw.read(_LARGEST_REDIRECT)
+            resp.raw.close()
+        return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         url = response.request.url or ""

@@ -2,6 +2,7 @@
 reads the machine's own passwords.
 """
 
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from image_store.registry_connection import Trouble, is_in_trouble
 _PART = re.compile(r'([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s",]*))|([\w-]+)')
 _SCHEMES = ("basic", "bearer")
 _CLIENT = "wasmlet"
+_LARGEST_TOKEN = 1 << 20
 
 
 class Challenge(NamedTuple):
@@ -87,12 +89,12 @@ class RegistryLogin:
         wanted = {"scope": challenge.get("scope") or f"repository:{self._repository}:pull"}
         if "service" in challenge:
             wanted["service"] = challenge["service"]
-        answer = self._ask(realm, wanted)
-        if answer.status_code in (401, 403):
-            raise self._refused()
-        if is_in_trouble(answer):
-            raise Trouble(f"{realm}, which it sends to for a token, answers HTTP {answer.status_code}")
-        token = _token_in(answer) if answer.ok else ""
+        with self._ask(realm, wanted) as answer:
+            if answer.status_code in (401, 403):
+                raise self._refused()
+            if is_in_trouble(answer):
+                raise Trouble(f"{realm}, which it sends to for a token, answers HTTP {answer.status_code}")
+            token = _token_in(answer) if answer.ok else ""
         if not token:
             raise RegistryUnavailable(
                 f"registry {self._registry} sends for a token to {realm}, which gives none "
@@ -114,9 +116,9 @@ class RegistryLogin:
     def _ask(self, realm: str, wanted: dict[str, str]) -> requests.Response:
         if self._login.refresh_token:
             form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": self._login.refresh_token}
-            return self._session.post(realm, data={**wanted, **form}, allow_redirects=False)
+            return self._session.post(realm, data={**wanted, **form}, allow_redirects=False, stream=True)
         headers = {"Authorization": self._login.basic} if self._login.basic else {}
-        return self._session.get(realm, params=wanted, headers=headers)
+        return self._session.get(realm, params=wanted, headers=headers, stream=True)
 
     def _refused(self) -> Unauthorized:
         if self._login == Login():
@@ -128,8 +130,8 @@ class RegistryLogin:
 
 def _token_in(answer: requests.Response) -> str:
     try:
-        fields: Any = answer.json()
-    except ValueError:
+        fields: Any = json.loads(answer.raw.read(_LARGEST_TOKEN))
+    except (ValueError, RecursionError):
         return ""
     token = (fields.get("token") or fields.get("access_token")) if isinstance(fields, dict) else None
     return token if isinstance(token, str) else ""

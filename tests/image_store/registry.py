@@ -1,11 +1,14 @@
 """A registry that misbehaves as it is told: the honest one of ``deploy``, with what goes wrong put in front."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from deploy.demo_registry import Handler, Registry
+
+_FAR_TOO_MUCH = 64 << 20
 
 
 class BadRegistry(Registry):
@@ -18,7 +21,7 @@ class BadRegistry(Registry):
         """Method and path of every request to read, in order."""
         self.authorizations: list[str] = []
         self.ranges: list[str] = []
-        self.on_post: Callable[[BadHandler], None] | None = None
+        self.on_post: Callable[[BadHandler], object] | None = None
         """Answers what is posted to ``/token``."""
         self.released = threading.Event()
         """Lets those go on that stall."""
@@ -111,6 +114,27 @@ def sends(content: bytes) -> Callable[[BadHandler], bool]:
         return True
 
     return fault
+
+
+class HasNoEnd:
+    """Answers with far more than anybody wants, and counts how much of it was taken."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        self.sent = 0
+        self._status = status
+        self._headers = headers or {}
+
+    def __call__(self, handler: BadHandler) -> bool:
+        handler.send_response(self._status)
+        for name, value in {**self._headers, "Content-Length": str(_FAR_TOO_MUCH)}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            while self.sent < _FAR_TOO_MUCH:
+                handler.wfile.write(bytes(1 << 20))
+                self.sent += 1 << 20
+        return True
 
 
 def drops(handler: BadHandler) -> bool:

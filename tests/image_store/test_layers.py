@@ -252,7 +252,7 @@ def test_giving_up(tmp_path: Path, members: Members) -> None:
     class GivenUp(Exception):
         pass
 
-    calls = []
+    calls: list[None] = []
 
     def check() -> None:
         calls.append(None)

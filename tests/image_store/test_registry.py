@@ -30,6 +30,7 @@ from tests.image_store.conftest import StoreRunner
 from tests.image_store.registry import (
     BadHandler,
     BadRegistry,
+    HasNoEnd,
     bad_registry,
     drops,
     fails,
@@ -546,6 +547,28 @@ def test_redirects_without_end(runner: StoreRunner) -> None:
     endless = on_manifests(redirected)
     with bad_registry(endless) as registry, pytest.raises(ImageStoreError, match="did not serve app:latest"):
         runner.pull(f"{registry.address}/app")
+
+
+def test_a_redirect_with_an_answer_that_has_no_end(runner: StoreRunner) -> None:
+    with bad_registry() as elsewhere, bad_registry() as registry:
+        reference = push_long(registry.address)
+        elsewhere.manifests.update(registry.manifests)
+        endless = HasNoEnd(307, {"Location": f"http://{elsewhere.address}/v2/app/manifests/latest"})
+        registry.faults.append(on_manifests(endless))
+        assert runner.pull(reference)
+        assert endless.sent < 32 << 20
+
+
+@pytest.mark.parametrize("given", [None, Credentials(identity_token="refresh me")])
+def test_a_token_that_has_no_end(runner: StoreRunner, given: Credentials | None) -> None:
+    endless = HasNoEnd(200)
+    with bad_registry(
+        lambda handler: handler.path.startswith("/token") and endless(handler), TokenServer()
+    ) as registry:
+        registry.on_post = endless
+        with pytest.raises(RegistryUnavailable, match="which gives none"):
+            runner.pull(f"{registry.address}/app", given)
+        assert endless.sent < 32 << 20
 
 
 def test_passwords_of_the_machine_are_not_used(
