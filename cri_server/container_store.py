@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.names import Names, container_name
 from cri_server.object_index import ObjectIndex
@@ -61,8 +63,9 @@ class ContainerRecord:
         fields = records.read_record(path, _KIND)
         try:
             fields["config"] = base64.b64decode(fields["config"])
+            cri.ContainerConfig.FromString(fields["config"])
             return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, DecodeError) as error:
             raise records.TornRecord(f"{path} lacks what a container record has: {error}") from error
 
 

@@ -5,13 +5,16 @@
     "ready"             lives               READY, its containers follow its runs
     "ready"             is dead, or of      NOTREADY; runs without an end are EXITED 255 Unknown;
                         another boot        cgroup and network are given back
-    torn                -                   set aside, its pod process killed
+    torn or foreign     -                   set aside, its pod process killed
     none                -                   removed
 
 A container without its record was never acknowledged, and is removed; one whose record is torn is set aside and killed.
+What cannot be brought in order now is logged and left to the next start: it is no reason not to serve the rest.
 """
 
 import os
+import signal
+from contextlib import suppress
 
 import structlog
 
@@ -19,14 +22,17 @@ from cri_server import pod_watch, trash
 from cri_server.blocking import in_thread
 from cri_server.container_store import Container, ContainerRecord
 from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.errors import NameReserved
 from cri_server.held_image import image_of, program_of
+from cri_server.names import sandbox_name
 from cri_server.operations import start
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import READY, Sandbox, SandboxRecord
 from cri_server.sandbox_teardown import release_cgroup, release_network, release_node
+from image_store.errors import ImageStoreError
 from sandbox import run_record
 from sandbox.boot import boot_id
-from sandbox.errors import SandboxError
+from sandbox.errors import PodProcessGone, SandboxError
 from sandbox.pod_process_link import PodProcess
 from sandbox.records import TornRecord, read_record, set_aside
 from sandbox.specs import GuestSpec, Run
@@ -40,20 +46,39 @@ async def recover(runtime: Runtime) -> None:
             await _recover_sandbox(runtime, sandbox_id)
     await _remove_strays(runtime)
     await runtime.network.sweep({sandbox.id for sandbox in runtime.sandboxes.all() if sandbox.ready})
-    await runtime.images.collect_garbage()
+    await _collect_garbage(runtime)
     start(runtime, in_thread(trash.empty, runtime.paths.trash))
     _report(runtime)
 
 
 async def _recover_sandbox(runtime: Runtime, sandbox_id: str) -> None:
     try:
-        record = SandboxRecord.load(runtime.paths.sandbox_record(sandbox_id))
+        await _recover_or_remove(runtime, sandbox_id)
+    except (OSError, SandboxError) as error:
+        log.error("a pod sandbox cannot be brought in order: the next start tries again", error=str(error))
+
+
+async def _recover_or_remove(runtime: Runtime, sandbox_id: str) -> None:
+    try:
+        record = _read_sandbox(runtime, sandbox_id)
     except FileNotFoundError:
         await _throw_away(runtime, runtime.paths.pod(sandbox_id))
-    except TornRecord as error:
+    except (TornRecord, NameReserved) as error:
         await _set_sandbox_aside(runtime, sandbox_id, error)
     else:
         await (_adopt(runtime, record) if record.phase == READY else _undo(runtime, record))
+
+
+def _read_sandbox(runtime: Runtime, sandbox_id: str) -> SandboxRecord:
+    """Its record; the name of one that was finished is reserved. Raises FileNotFoundError, TornRecord, NameReserved."""
+    path = runtime.paths.sandbox_record(sandbox_id)
+    record = SandboxRecord.load(path)
+    if record.id != sandbox_id:
+        raise TornRecord(f"{path} belongs to another sandbox, {record.id}")
+    if record.phase == READY:
+        metadata = cri.PodSandboxConfig.FromString(record.config).metadata
+        runtime.sandboxes.names.reserve(sandbox_name(metadata), record.id)
+    return record
 
 
 async def _undo(runtime: Runtime, record: SandboxRecord) -> None:
@@ -68,7 +93,7 @@ async def _throw_away(runtime: Runtime, folder: str) -> None:
     await in_thread(trash.throw_away, runtime.paths.trash, folder)
 
 
-async def _set_sandbox_aside(runtime: Runtime, sandbox_id: str, error: TornRecord) -> None:
+async def _set_sandbox_aside(runtime: Runtime, sandbox_id: str, error: Exception) -> None:
     """Without its record nothing can be told of it, so nothing of it may go on."""
     await runtime.pods.destroy(sandbox_id)
     aside = await in_thread(set_aside, runtime.paths.pod(sandbox_id), runtime.paths.set_aside)
@@ -79,7 +104,6 @@ async def _adopt(runtime: Runtime, record: SandboxRecord) -> None:
     process = await _living_process(runtime, record)
     sandbox = Sandbox(record, process)
     runtime.clock.observe(record.created_at)
-    runtime.sandboxes.names.reserve(sandbox.name, sandbox.id)
     pod_watch.watch(runtime, sandbox)  # before the runs are read: what happens in between is told
     for container_id in _container_ids(runtime, record.id):
         await _recover_container(runtime, sandbox, container_id)
@@ -119,16 +143,22 @@ def _container_ids(runtime: Runtime, sandbox_id: str) -> list[str]:
 
 
 async def _recover_container(runtime: Runtime, sandbox: Sandbox, container_id: str) -> None:
-    folder = runtime.paths.container(sandbox.id, container_id)
     try:
-        record = ContainerRecord.load(runtime.paths.container_record(sandbox.id, container_id))
+        record = _read_container(runtime, sandbox, container_id)
         guest = _read_guest(runtime.paths.guest_record(sandbox.id, container_id))
-    except FileNotFoundError:
-        await _throw_away(runtime, folder)
-    except TornRecord as error:
-        await _set_container_aside(runtime, sandbox, container_id, error)
-    else:
         _add_container(runtime, sandbox, record, guest)
+    except FileNotFoundError:
+        await _throw_away(runtime, runtime.paths.container(sandbox.id, container_id))
+    except (TornRecord, NameReserved) as error:
+        await _set_container_aside(runtime, sandbox, container_id, error)
+
+
+def _read_container(runtime: Runtime, sandbox: Sandbox, container_id: str) -> ContainerRecord:
+    path = runtime.paths.container_record(sandbox.id, container_id)
+    record = ContainerRecord.load(path)
+    if (record.id, record.sandbox_id) != (container_id, sandbox.id):
+        raise TornRecord(f"{path} belongs to another container, {record.id} of sandbox {record.sandbox_id}")
+    return record
 
 
 def _read_guest(path: str) -> GuestSpec:
@@ -138,9 +168,10 @@ def _read_guest(path: str) -> GuestSpec:
         raise TornRecord(f"{path} lacks what a guest record has: {error}") from error
 
 
-async def _set_container_aside(runtime: Runtime, sandbox: Sandbox, container_id: str, error: TornRecord) -> None:
+async def _set_container_aside(runtime: Runtime, sandbox: Sandbox, container_id: str, error: Exception) -> None:
     if sandbox.process is not None and sandbox.process.alive:
-        await sandbox.process.signal(container_id, 9)
+        with suppress(PodProcessGone):  # and the guest with it
+            await sandbox.process.signal(container_id, signal.SIGKILL)
     folder = runtime.paths.container(sandbox.id, container_id)
     aside = await in_thread(set_aside, folder, runtime.paths.set_aside)
     log.error("a container was set aside: its record cannot be read", error=str(error), folder=aside)
@@ -172,6 +203,13 @@ async def _remove_strays(runtime: Runtime) -> None:
         if sandbox is None:
             log.warning("removing a pod process without a record", pod=sandbox_id)
             await runtime.pods.destroy(sandbox_id)
+
+
+async def _collect_garbage(runtime: Runtime) -> None:
+    try:
+        await runtime.images.collect_garbage()
+    except (OSError, ImageStoreError) as error:
+        log.error("garbage of images cannot be collected", error=str(error))
 
 
 def _report(runtime: Runtime) -> None:

@@ -41,7 +41,10 @@ def decode(kind: str, data: bytes, name: str) -> dict[str, Any]:
     body = rest[: int(words[4])] if words[4].isdigit() else b""
     if b"%08x" % zlib.crc32(body) != words[3] or not body:
         raise TornRecord(f"{name} is torn: its body does not match its checksum")
-    fields: dict[str, Any] = lean_json.read(body.decode("ascii"))
+    try:
+        fields: dict[str, Any] = lean_json.read(body.decode("ascii"))
+    except ValueError as error:
+        raise TornRecord(f"{name} was not written by wasmlet: {error}") from error
     return fields
 
 
@@ -58,7 +61,13 @@ def write_record(path: str, kind: str, fields: dict[str, Any]) -> None:
 
 def read_record(path: str, kind: str) -> dict[str, Any]:
     """The fields of the record at ``path``. Raises FileNotFoundError, TornRecord."""
-    return decode(kind, kernel_files.read(path), path)
+    try:
+        data = kernel_files.read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise TornRecord(f"{path} cannot be read: {error.strerror}") from error
+    return decode(kind, data, path)
 
 
 def set_aside(path: str, folder: str) -> str:

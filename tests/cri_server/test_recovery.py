@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cri_server.container_store import ContainerRecord
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.sandbox_store import CREATING, SandboxRecord
 from sandbox import run_record
+from sandbox.errors import SandboxError
 from sandbox.specs import Run as ContainerRun
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run, nothing_is_left, until
@@ -219,5 +221,93 @@ def test_a_start_that_the_last_server_asked_for_is_followed(node: Run) -> None:
         run_record.write_started(node.paths.run(sandbox_id, container_id), run)
         node.pods.processes[sandbox_id].on_start(container_id, run)
         assert (await node.status(container_id)).state == cri.CONTAINER_RUNNING
+
+    node(scenario)
+
+
+def test_files_and_folders_of_others_are_no_obstacle(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id)
+        await node.stop()
+        for folder in (node.paths.pods, node.paths.containers(sandbox_id), node.paths.pod_states, node.paths.trash):
+            Path(folder, "a file").write_text("mine")
+        os.unlink(node.paths.guest_record(sandbox_id, container_id))
+        Path(node.paths.guest_record(sandbox_id, container_id)).mkdir()
+        await node.start()
+        assert [item.id for item in (await node.client("ListPodSandbox")).items] == [sandbox_id]
+        assert (await node.client("ListContainers")).containers == []
+        assert len(os.listdir(node.paths.set_aside)) == 3
+
+    node(scenario)
+
+
+def test_a_copy_of_a_record_is_set_aside(node: Run) -> None:
+    """A backup that somebody made beside the original; its pod process, and its name, are those of the original."""
+
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id)
+        await node.stop()
+        for path in (node.paths.container(sandbox_id, container_id), node.paths.pod(sandbox_id)):
+            shutil.copytree(path, f"{path}.bak")
+        await node.start()
+        assert [item.id for item in (await node.client("ListPodSandbox")).items] == [sandbox_id]
+        assert [item.id for item in (await node.client("ListContainers")).containers] == [container_id]
+        assert node.pods.processes[sandbox_id].alive
+        assert len(os.listdir(node.paths.set_aside)) == 2
+
+    node(scenario)
+
+
+def test_of_two_records_of_one_name_one_is_set_aside(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        first, second = await node.run_pod(), await node.run_pod(attempt=1)
+        await node.stop()
+        record = SandboxRecord.load(node.paths.sandbox_record(second))
+        record.config = SandboxRecord.load(node.paths.sandbox_record(first)).config
+        record.save(node.paths.sandbox_record(second))
+        await node.start()
+        assert [item.id for item in (await node.client("ListPodSandbox")).items] == [min(first, second)]
+        assert os.listdir(node.paths.set_aside) == [f"{max(first, second)}.0"]
+
+    node(scenario)
+
+
+def test_a_record_whose_config_is_of_another_kind_is_set_aside(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id)
+        other = await node.run_pod(name="other")
+        await node.stop()
+        record = ContainerRecord.load(node.paths.container_record(sandbox_id, container_id))
+        record.config = b"\xff"
+        record.save(node.paths.container_record(sandbox_id, container_id))
+        pod = SandboxRecord.load(node.paths.sandbox_record(other))
+        pod.config = b"\xff"
+        pod.save(node.paths.sandbox_record(other))
+        await node.start()
+        assert [item.id for item in (await node.client("ListPodSandbox")).items] == [sandbox_id]
+        assert (await node.client("ListContainers")).containers == []
+        assert len(os.listdir(node.paths.set_aside)) == 2
+
+    node(scenario)
+
+
+def test_what_cannot_be_undone_now_is_no_reason_not_to_serve(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        await node.stop()
+        path = node.paths.sandbox_record(sandbox_id)
+        record = SandboxRecord.load(path)
+        record.phase = CREATING
+        record.save(path)
+        node.gate.fail["detach"] = SandboxError("network is not there")
+        await node.start()
+        assert (await node.client("ListPodSandbox")).items == []
+        assert os.listdir(node.paths.pods) == [sandbox_id]
+        node.gate.fail.clear()
+        await node.restart()
+        await nothing_is_left(node)
 
     node(scenario)

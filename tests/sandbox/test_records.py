@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,17 @@ def test_setting_aside_never_overwrites(tmp_path: Path) -> None:
         (tmp_path / "r").write_text(content)
         records.set_aside(str(tmp_path / "r"), aside)
     assert {(Path(aside) / name).read_text() for name in os.listdir(aside)} == {"a", "b"}
+
+
+def test_what_cannot_be_read_as_a_file_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "below"):
+        with pytest.raises(records.TornRecord, match="cannot be read"):
+            records.read_record(str(path), "sandbox")
+
+
+def test_a_body_that_is_not_json_is_foreign_whatever_its_checksum() -> None:
+    body = b"{]"
+    data = b"wasmlet-record 1 sandbox %08x %d\n%s" % (zlib.crc32(body), len(body), body)
+    with pytest.raises(records.TornRecord, match="was not written by wasmlet"):
+        records.decode("sandbox", data, "it")
