@@ -99,19 +99,24 @@ class _Download:
         self._blob = blob
         self._file = file
         self._received = 0
+        self._furthest = 0
+        """How much the best attempt had received."""
         self._hash = hashlib.sha256()
 
     def go_on(self) -> None:
-        before = self._received
+        if 0 < self._received == self._blob.size:
+            # The last attempt broke off after the end.
+            return
         try:
-            with self._registry.blob(self._blob, before) as (start, pieces):
+            with self._registry.blob(self._blob, self._received) as (start, pieces):
                 self._rewind(start)
                 for piece in pieces:
                     self._take(piece)
             if self._received < self._blob.size:
                 raise Trouble(f"it sent {self._received} of {self._blob.size} bytes")
         except Trouble as trouble:
-            trouble.progress = self._received - before >= _MUCH
+            trouble.progress = self._received - self._furthest >= _MUCH
+            self._furthest = max(self._furthest, self._received)
             raise
 
     def _rewind(self, start: int) -> None:

@@ -146,6 +146,12 @@ class Registry:
                 f"registry {self.host} has no {subject} ({_explanation(answer)}): "
                 "check the name and the tag, or push the image"
             )
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            # It resumes blobs, but has nothing after the part that it sent.
+            raise DigestMismatch(
+                f"registry {self.host} has less of {subject} than the manifest says ({_explanation(answer)}): "
+                "check the registry, or push the image again"
+            )
         raise RegistryUnavailable(
             f"registry {self.host} does not serve {subject} ({_explanation(answer)}): check the registry"
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import socket
 import threading
@@ -223,6 +224,51 @@ def test_a_blob_that_is_shorter_than_the_manifest_says(runner: StoreRunner) -> N
         with pytest.raises(RegistryUnavailable, match="it sent [0-9]+ of [0-9]+ bytes"):
             runner.pull(reference)
     assert_nothing_is_left(runner)
+
+
+def test_a_blob_that_is_shorter_than_the_manifest_says_at_a_registry_that_resumes(runner: StoreRunner) -> None:
+    def shorter(handler: BadHandler) -> bool:
+        return fails(416)(handler) if handler.headers.get("Range") else sends(handler.blob_content()[:-1])(handler)
+
+    with bad_registry(on_blobs(shorter)) as registry:
+        reference = push_long(registry.address)
+        with pytest.raises(DigestMismatch, match="has less of blob sha256:.* of app than the manifest says"):
+            runner.pull(reference)
+    assert_nothing_is_left(runner)
+
+
+def test_a_connection_that_breaks_after_the_end_of_a_blob(runner: StoreRunner) -> None:
+    def breaks(handler: BadHandler) -> bool:
+        if handler.headers.get("Range"):
+            return fails(416)(handler)
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        content = handler.blob_content()
+        handler.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
+        handler.close_connection = True
+        return True
+
+    with bad_registry(on_blobs(breaks)) as registry:
+        assert runner.pull(push_long(registry.address))
+
+
+def test_a_registry_that_cannot_resume_and_breaks_off_anywhere_is_given_up(runner: StoreRunner) -> None:
+    """Only what no attempt had received before is progress."""
+    lengths = itertools.cycle([1 << 20, 4 << 20])
+
+    def breaks_off(handler: BadHandler) -> bool:
+        if len(registry.requests) > 40:
+            return False
+        handler.begin(len(handler.blob_content()))
+        handler.wfile.write(handler.blob_content()[: next(lengths)])
+        handler.close_connection = True
+        return True
+
+    with bad_registry(on_blobs(breaks_off)) as registry:
+        reference = push_long(registry.address)
+        with pytest.raises(RegistryUnavailable, match="did not serve blob sha256:.* in 5 attempts"):
+            runner.pull(reference)
 
 
 def test_a_manifest_of_another_digest(runner: StoreRunner) -> None:
