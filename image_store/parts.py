@@ -31,9 +31,6 @@ class Parts:
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the catalog is changed, and the inventory with it."""
 
-    def __post_init__(self) -> None:
-        self.downloads = asyncio.Semaphore(self.settings.concurrent_pulls)
-
     async def claim(self, holder: str, *resources: Resource) -> None:
         async with self.collecting:
             self.claims.add(holder, *resources)

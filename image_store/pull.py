@@ -53,7 +53,7 @@ class Pull:
         if self._parts.inventory.named(self._job.name) is None:
             return None
         ask = partial(self._registry.announced, self._reference.target)
-        resolved = self._reference.at(await self._parts.threads.run_cuttable(self._job.sockets, ask))
+        resolved = self._reference.at(await self._parts.threads.ask(self._job.sockets, ask))
         record = await self._known(resolved)
         return record._replace(references=record.references | {self._job.name}) if record is not None else None
 
@@ -66,7 +66,7 @@ class Pull:
         return self._parts.inventory.named(resolved)
 
     async def _manifest(self, target: str) -> bytes:
-        return await self._parts.threads.run_cuttable(self._job.sockets, partial(self._registry.manifest, target))
+        return await self._parts.threads.ask(self._job.sockets, partial(self._registry.manifest, target))
 
     async def _record(self, data: bytes) -> ImageRecord:
         found = manifest.parse(self._job.name, data)
@@ -119,9 +119,9 @@ class Pull:
         async with parts.locks.hold(part.digest):
             if await parts.threads.run(partial(parts.blobs.has, part.digest, part.size)):
                 return
-            async with parts.downloads:
+            async with self._job.downloads:
                 fetch = partial(parts.blobs.fetch, self._registry, part)
-                await parts.threads.run_cuttable(self._job.sockets, fetch)
+                await parts.threads.ask(self._job.sockets, fetch)
 
 
 async def _all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:

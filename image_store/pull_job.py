@@ -1,5 +1,6 @@
 """What the steps of one pull share."""
 
+import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ class PullJob:
     """Of the image, for errors."""
     sockets: Sockets = field(default_factory=Sockets)
     holder: str = field(default_factory=lambda: f"pull {secrets.token_hex(8)}")
+
+    def __post_init__(self) -> None:
+        # Its own, so that an image whose registry stalls keeps no other one waiting.
+        self.downloads = asyncio.Semaphore(self.parts.settings.concurrent_pulls)
 
     async def claim(self, *resources: Resource) -> None:
         """What was fetched and made stays until the job is over."""

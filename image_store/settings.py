@@ -17,7 +17,7 @@ class StoreSettings:
     pull_progress_seconds: float = 300
     """A pull that receives nothing for so long is given up."""
     concurrent_pulls: int = 3
-    """How many blobs are downloaded at the same time."""
+    """How many blobs of an image are downloaded at the same time."""
     registry_attempts: int = 5
     """How often a request is sent to a registry that is in trouble."""
     registry_backoff_seconds: float = 0.5

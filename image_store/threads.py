@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from image_store.registry_connection import Sockets
 
 _MOST = 64
+_MOST_WAITING = 256
 
 Result = TypeVar("Result")
 
@@ -15,17 +16,28 @@ Result = TypeVar("Result")
 class Threads:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="images")
+        # Apart, because those may all be waiting for registries that stall.
+        self._waiting = ThreadPoolExecutor(_MOST_WAITING, thread_name_prefix="registries")
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await _run(self._pool, work)
 
     async def run_cuttable(self, sockets: Sockets, work: Callable[[], Result]) -> Result:
-        """Cancelled, it cuts the connections that ``work`` waits for, and ends only after ``work`` has: nobody still
-        writes where somebody else cleans up."""
-        return await to_the_end(self.run(work), sockets.cut)
+        """Cancelled, it has ``work`` end, and ends only after ``work`` has: nobody still writes where somebody else
+        cleans up."""
+        return await to_the_end(_run(self._pool, work), sockets.cut)
+
+    async def ask(self, sockets: Sockets, question: Callable[[], Result]) -> Result:
+        """The same for what waits for a registry: cancelled, it cuts the connections."""
+        return await to_the_end(_run(self._waiting, question), sockets.cut)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._waiting):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
 async def to_the_end(work: Coroutine[Any, Any, Result], hurry: Callable[[], None] = lambda: None) -> Result:

@@ -188,6 +188,44 @@ def test_a_registry_that_stalls_is_given_up(runner: StoreRunner, bad: Callable[[
     assert_nothing_is_left(runner)
 
 
+def of(name: str, fault: Callable[[BadHandler], bool]) -> Callable[[BadHandler], bool]:
+    """Only of that repository."""
+    return lambda handler: f"/{name}/" in handler.path and fault(handler)
+
+
+def test_an_image_whose_blobs_stall_keeps_no_other_waiting(runner: StoreRunner) -> None:
+    async def pull_both(slow: str, quick: str) -> Image:
+        stalled = asyncio.create_task(runner.store.pull(slow))
+        while sum("/slow/blobs/" in request for request in registry.requests) < 3:
+            await asyncio.sleep(0.01)
+        try:
+            return await asyncio.wait_for(runner.store.pull(quick), 30)
+        finally:
+            stalled.cancel()
+
+    with bad_registry(of("slow", on_blobs(stalls))) as registry:
+        layers = [images.tar({"app.wasm": HELLO, "number": bytes([number])}) for number in range(4)]
+        slow = images.push_layers(registry.address, "slow", layers).reference
+        assert runner.run(pull_both(slow, images.push_artifact(registry.address, "quick", HELLO)))
+
+
+def test_registries_that_stall_keep_nothing_else_waiting(runner: StoreRunner) -> None:
+    async def use_meanwhile(image: Image) -> None:
+        stalled = [asyncio.create_task(runner.store.pull(f"{registry.address}/slow:{tag}")) for tag in range(80)]
+        while len([request for request in registry.requests if "/slow/" in request]) < 64:
+            await asyncio.sleep(0.01)
+        try:
+            await asyncio.wait_for(runner.store.program(image, "", "/bin"), 30)
+            await asyncio.wait_for(runner.store.remove(image.id), 30)
+        finally:
+            for task in stalled:
+                task.cancel()
+
+    with bad_registry(of("slow", is_silent)) as registry:
+        image = runner.pull(images.push_artifact(registry.address, "app", HELLO))
+        runner.run(use_meanwhile(image))
+
+
 def test_a_blob_of_another_digest(runner: StoreRunner) -> None:
     def turned(handler: BadHandler) -> bool:
         handler.answer(200, handler.blob_content()[::-1], {})
