@@ -91,6 +91,8 @@ def _check_log_path(config: cri.ContainerConfig) -> None:
         raise InvalidRequest(
             f'log path {config.log_path} of container {config.metadata.name} climbs: write it without ".."'
         )
+    if "\0" in config.log_path + config.working_dir:
+        raise InvalidRequest(f"a path of container {config.metadata.name} has a NUL byte: mend it")
 
 
 _RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (

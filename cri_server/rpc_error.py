@@ -4,6 +4,9 @@ The text of an error is what ``kubectl describe pod`` shows, so it goes out as i
 (CRI: NOT_FOUND of status and stop, DEADLINE_EXCEEDED of ExecSync, UNIMPLEMENTED) and at prefixes of texts.
 """
 
+import errno
+import os
+
 import grpc
 import structlog
 
@@ -51,9 +54,16 @@ def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     for kind in type(error).__mro__:
         if kind in _CODES:
             return _CODES[kind], _text(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED, _fitting(_without_space(method, error))
     log.exception("an RPC failed unexpectedly", exc_info=error)
     text = f"{method} failed unexpectedly ({type(error).__name__}: {error}); the log of wasmlet has the details"
     return grpc.StatusCode.INTERNAL, _fitting(text)
+
+
+def _without_space(method: str, error: OSError) -> str:
+    place = f"for {os.fsdecode(error.filename)} " if error.filename else ""
+    return f"{method} failed: no space is left {place}on the device; free some and try again"
 
 
 def _text(error: Exception) -> str:

@@ -30,6 +30,7 @@ def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool) ->
     _check_hostname(request.config)
     _check_user(request.config)
     check_namespaces(request.config.linux.security_context.namespace_options, f"pod sandbox {name}")
+    _check_log_directory(request.config)
     _check_ports(request.config)
     _check_sysctls(request.config)
     if reject_privileged and request.config.linux.security_context.privileged:
@@ -46,6 +47,14 @@ def check_metadata(config: cri.PodSandboxConfig) -> None:
 def _check_hostname(config: cri.PodSandboxConfig) -> None:
     if config.hostname and not _HOSTNAME.fullmatch(config.hostname):
         raise InvalidRequest(f"hostname {config.hostname!r} of pod sandbox {config.metadata.name} is not a host's name")
+
+
+def _check_log_directory(config: cri.PodSandboxConfig) -> None:
+    path = config.log_directory
+    if path and (not path.startswith("/") or "\0" in path):
+        raise InvalidRequest(
+            f"log directory {path!r} of pod sandbox {config.metadata.name} is not an absolute path: give one"
+        )
 
 
 def _check_user(config: cri.PodSandboxConfig) -> None:

@@ -8,7 +8,7 @@ import os
 
 import structlog
 
-from cri_server import pod_watch
+from cri_server import log_directory, pod_watch
 from cri_server.blocking import in_thread
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
@@ -17,7 +17,7 @@ from cri_server.rpc.container_create import check_ready
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from sandbox.errors import PodProcessGone, SandboxError, StartFailure
-from sandbox.records import storage_error, write_record
+from sandbox.records import write_record
 from sandbox.specs import Run
 
 START_ERROR = "StartError"
@@ -50,21 +50,13 @@ def _check(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
 async def _prepare(runtime: Runtime, container: Container) -> None:
     """The log's directory, and compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
     try:
-        await in_thread(_make_log_directory, container.guest.log_path)
+        await in_thread(log_directory.make, os.path.dirname(container.guest.log_path))
         await _refresh_program(runtime, container)
     except SandboxError as error:
         now = runtime.clock.now()
         failed = Run(0, now, now, START_EXIT_CODE, START_ERROR, str(error))
         pod_watch.record_end(runtime, container, failed)
         raise
-
-
-def _make_log_directory(log_path: str) -> None:
-    try:
-        if log_path:
-            os.makedirs(os.path.dirname(log_path), 0o755, exist_ok=True)
-    except OSError as error:
-        raise storage_error(os.path.dirname(log_path), error) from error
 
 
 async def _refresh_program(runtime: Runtime, container: Container) -> None:

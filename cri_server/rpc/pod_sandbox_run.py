@@ -8,7 +8,7 @@ import os
 
 import structlog
 
-from cri_server import etc_files, pod_watch, trash
+from cri_server import etc_files, log_directory, pod_watch, trash
 from cri_server.blocking import in_thread
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.names import sandbox_name
@@ -117,8 +117,7 @@ async def _attach(runtime: Runtime, record: SandboxRecord, process: PodProcess, 
 
 
 def _finish(runtime: Runtime, record: SandboxRecord, config: cri.PodSandboxConfig) -> None:
-    if config.log_directory:
-        os.makedirs(config.log_directory, 0o755, exist_ok=True)
+    log_directory.make(config.log_directory)
     etc_files.write(str(runtime.pods.folder(record.id)), config, record.ips, record.host_network)
     record.phase = READY
     record.save(runtime.paths.sandbox_record(record.id))

@@ -61,6 +61,8 @@ def test_what_the_kubelet_sets_for_every_container_is_accepted() -> None:
         (config(devices=[cri.Device(host_path="/dev/fuse")]), "device /dev/fuse of container app is not supported"),
         (config(CDI_devices=[cri.CDIDevice(name="vendor.com/gpu=0")]), "device vendor.com/gpu=0"),
         (config(log_path="../../etc/cron.d/x"), "climbs"),
+        (config(log_path="app\0.log"), "NUL"),
+        (config(working_dir="/app\0"), "NUL"),
         (secured(run_as_user=number(1), run_as_username="www"), "both run_as_user and run_as_username"),
         (secured(run_as_group=number(1)), "run_as_group without a user"),
         (secured(run_as_user=number(-1)), "no 32-bit id"),

@@ -1,3 +1,5 @@
+import errno
+
 import grpc
 import pytest
 
@@ -40,3 +42,20 @@ def test_an_unreachable_registry_has_the_prefix_that_the_kubelet_looks_for() -> 
 
 def test_text_that_is_not_unicode_is_made_so() -> None:
     assert status_of("Method", server.InvalidRequest("path \udcff"))[1] == "path ?"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            OSError(errno.ENOSPC, "full"),
+            "RunPodSandbox failed: no space is left on the device; free some and try again",
+        ),
+        (
+            OSError(errno.EDQUOT, "full", b"/var/x"),
+            "RunPodSandbox failed: no space is left for /var/x on the device; free some and try again",
+        ),
+    ],
+)
+def test_a_full_disk_is_told_wherever_it_was_met(error: OSError, text: str) -> None:
+    assert status_of("RunPodSandbox", error) == (grpc.StatusCode.RESOURCE_EXHAUSTED, text)

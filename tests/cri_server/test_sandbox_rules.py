@@ -93,6 +93,12 @@ def test_a_hostname_that_is_none_is_refused(name: str) -> None:
         check_sandbox(request(hostname=name), False)
 
 
+@pytest.mark.parametrize("path", ["var/log", "/var/log\0"])
+def test_a_log_directory_that_is_no_absolute_path_is_refused(path: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not an absolute path"):
+        check_sandbox(request(log_directory=path), False)
+
+
 def test_a_host_port_is_refused_where_it_would_not_be_published() -> None:
     ports = [cri.PortMapping(container_port=80, host_port=8080)]
     with pytest.raises(NotOffered, match="host port 8080"):

@@ -149,6 +149,16 @@ def test_a_full_disk_is_told_as_such(node: Run, monkeypatch: pytest.MonkeyPatch)
     node(scenario)
 
 
+def test_a_log_directory_that_cannot_be_made_fails_the_call_with_its_name(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        node.logs.write_text("a file")
+        with pytest.raises(grpc.aio.AioRpcError, match=f"{node.logs} cannot be written: File exists"):
+            await node.run_pod()
+        await nothing_is_left(node)
+
+    node(scenario)
+
+
 def full_disk_for(name: str) -> Callable[[str, str], None]:
     import errno
     import os
