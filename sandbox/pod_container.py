@@ -129,7 +129,7 @@ class PodContainer:
     def _ended_run(self, code: int) -> Run:
         finished = time.time_ns()
         if not self.run.started_at:
-            message = self.run.message or f"guest process ended with status {code} before its first instruction"
+            message = self.run.message or self._early_end(code)
             return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
         exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
         message = self.run.message or self._last_report()
@@ -138,9 +138,18 @@ class PodContainer:
         )
 
     def _reason(self, exit_code: int) -> str:
-        if exit_code == _KILLED_BY_SIGNAL + signal.SIGKILL and cgroup.oom_kills(self._layout, self._group):
+        if exit_code == _KILLED_BY_SIGNAL + signal.SIGKILL and self._lacked_memory():
             return "OOMKilled"
         return "Error" if exit_code else "Completed"
+
+    def _early_end(self, code: int) -> str:
+        container = f"container {self.spec.container_id}"
+        if code == -signal.SIGKILL and self._lacked_memory():
+            return f"{container} was killed for memory before its first instruction: raise its memory limit"
+        return f"guest process of {container} ended with status {code} before its first instruction"
+
+    def _lacked_memory(self) -> bool:
+        return cgroup.oom_kills(self._layout, self._group) > 0
 
     def _last_report(self) -> str:
         return os.fsdecode(os.read(self._report, _REPORT_BYTES)[1:])

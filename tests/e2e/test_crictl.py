@@ -514,6 +514,15 @@ def test_a_guest_that_takes_more_memory_than_its_limit(terminal: Terminal) -> No
     assert terminal.status(bystander)["state"] == "CONTAINER_RUNNING"
 
 
+def test_a_memory_limit_that_is_too_low_to_start(terminal: Terminal) -> None:
+    limited = {"resources": {"memory_limit_in_bytes": 4096}}
+    container = terminal.create(terminal.run_pod(), "sleeper", linux=limited)
+    reason = f"container {container} was killed for memory before its first instruction: raise its memory limit"
+    assert terminal.crictl.refused("start", container).endswith(reason)
+    status = terminal.status(container)
+    assert (status["exitCode"], status["reason"], status["message"]) == (128, "StartError", reason)
+
+
 def test_rm_with_force_ends_a_container_and_its_logs_can_be_kept(terminal: Terminal) -> None:
     pod = terminal.run_pod()
     container = terminal.start(pod, "sleeper")
