@@ -39,14 +39,14 @@ class Pull:
         self._job.close()
 
     async def run(self) -> ImageRecord:
-        """The image's record with the names that it has now, entered nowhere yet. Raises ImageStoreError."""
+        """The image's record with the names that this pull gives it, entered nowhere yet. Raises ImageStoreError."""
         unchanged = await self._unchanged()
         if unchanged is not None:
             return unchanged
         data = await self._manifest(self._reference.target)
         resolved = self._reference.at(digest_of(data))
         record = await self._known(resolved) or await self._record(data)
-        return record._replace(references=record.references | {self._job.name, resolved})
+        return record._replace(references=frozenset({self._job.name, resolved}))
 
     async def _unchanged(self) -> ImageRecord | None:
         """An image that has its name both here and there. Registries that count pulls do not count the question."""
@@ -55,7 +55,7 @@ class Pull:
         ask = partial(self._registry.announced, self._reference.target)
         resolved = self._reference.at(await self._parts.threads.ask(self._job.sockets, ask))
         record = await self._known(resolved)
-        return record._replace(references=record.references | {self._job.name}) if record is not None else None
+        return record._replace(references=frozenset({self._job.name, resolved})) if record is not None else None
 
     async def _known(self, resolved: str) -> ImageRecord | None:
         """An image that is there already, and stays: what it needs is claimed before it is looked for again."""

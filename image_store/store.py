@@ -103,6 +103,7 @@ class ImageStore:
             pull.close()
 
     async def _enter(self, record: ImageRecord) -> Image:
+        """Other names it keeps as it has them now: while it was pulled, one may have been given to another image."""
         parts = self._parts
         async with parts.changing:
             known = parts.inventory.record(record.id)

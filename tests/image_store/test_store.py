@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from deploy.demo_registry import Registry
+from image_store import catalog
 from image_store.errors import InvalidReference
+from image_store.image import Image
 from tests import images
 from tests.guests.compiled import guest
 from tests.image_store.conftest import StoreRunner
@@ -158,6 +161,35 @@ def test_pulls_and_removals_at_the_same_time_end_well(runner: StoreRunner, regis
     image = runner.pull(reference)
     runner.collect()
     assert runner.program(image, "/app.wasm").source.read_bytes() == HELLO
+
+
+def test_a_name_that_is_taken_away_during_a_pull_stays_away(
+    runner: StoreRunner, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (images.push_artifact(registry.address, "app", HELLO, tag=tag) for tag in "12")
+    runner.pull(first)
+    runner.pull(second)
+    removes, goes_on = threading.Event(), threading.Event()
+    remove = catalog.Catalog.remove
+
+    def slow_remove(self: catalog.Catalog, image: str) -> None:
+        removes.set()
+        goes_on.wait(30)
+        remove(self, image)
+
+    async def pull_while_removing() -> Image:
+        removing = asyncio.create_task(runner.store.remove(first))
+        await asyncio.to_thread(removes.wait, 30)
+        pulling = asyncio.create_task(runner.store.pull(second))
+        # It has found the image, and waits for the removal's end.
+        await asyncio.sleep(0.3)
+        goes_on.set()
+        await removing
+        return await pulling
+
+    monkeypatch.setattr(catalog.Catalog, "remove", slow_remove)
+    assert runner.run(pull_while_removing()).repo_tags == (second,)
+    assert runner.store.get(first) is None
 
 
 def test_pinned_images(runner: StoreRunner, registry: Registry) -> None:
