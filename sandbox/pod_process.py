@@ -256,7 +256,10 @@ class PodProcess:
             self._disconnect(connection)
 
     def _disconnect(self, connection: int) -> None:
+        """The next connection may get the same number: no answer that this one waits for may reach it."""
         if connection in self._connections:
             self._connections.remove(connection)
+            waiting = self._starting.items()
+            self._starting = {container: asker for container, asker in waiting if asker[0] != connection}
             self._loop.unwatch(connection)
             os.close(connection)

@@ -14,7 +14,7 @@ from sandbox.cgroup import tree as cgroup
 from sandbox.errors import InvalidSpec, PodProcessGone, SandboxError, StartFailure
 from sandbox.pod_process_link import PodProcess, open_connection
 from sandbox.pod_processes import PodProcesses
-from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
+from sandbox.specs import GuestSpec, MountSpec, PodSpec, ProgramSpec, Run
 from tests.sandbox.conftest import Exits, Node, log_lines
 
 
@@ -24,6 +24,11 @@ async def start(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
 
 def descriptors(pid: int) -> dict[int, str]:
     return {int(link.name): os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def connections(pid: int) -> int:
+    """Of a pod process, which has a listener besides."""
+    return sum(name.startswith("socket:") for name in descriptors(pid).values()) - 1
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -380,6 +385,24 @@ def test_a_spec_of_another_version_fails_the_start_alone(node: Node, change: dic
             await start(process, node, node.guest_spec(pod, "hello", **change))
         assert (await exits.next()).reason == "StartError"
         assert (await start(process, node, node.guest_spec(pod, "sleeper"))).pid
+
+    in_pod(node, scenario)
+
+
+def test_the_answer_to_a_client_that_left_reaches_no_other(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        mounts = [MountSpec(str(node.folder), f"/mounts/{number}", True, False) for number in range(1000)]
+        spec = node.guest_spec(pod, "sleeper", mounts=mounts)  # they take their time
+        folder = processes.folder(pod.sandbox_id)
+        with open_connection(folder) as leaving:
+            control.send(leaving, {"id": 1, "op": "hello"})
+            await asyncio.to_thread(control.receive, leaving)
+            control.send(leaving, {"id": 2, "op": "start", "container": spec.container_id, "spec": node.write(spec)})
+        await until(lambda: spec.log_path in descriptors(process.pid).values() and connections(process.pid) == 1)
+        with open_connection(folder) as coming:
+            message, _ = await asyncio.to_thread(control.receive, coming)
+        assert message is not None
+        assert message["event"] == "started"
 
     in_pod(node, scenario)
 
