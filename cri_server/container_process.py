@@ -23,7 +23,9 @@ def check_arguments(argv: Sequence[str], container: str) -> None:
 
 
 def working_dir(config: cri.ContainerConfig, of_image: str) -> str:
-    """Absolute; the image's when the container sets none."""
+    """Absolute; the image's when the container sets none. Raises InvalidRequest."""
+    if "\0" in of_image:
+        raise InvalidRequest(f"working directory of image {config.image.image} has a NUL byte: set working_dir")
     path = os.path.normpath("/" + (config.working_dir or of_image))
     return "/" + path.lstrip("/")
 

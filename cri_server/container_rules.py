@@ -95,6 +95,14 @@ def _check_log_path(config: cri.ContainerConfig) -> None:
         raise InvalidRequest(f"a path of container {config.metadata.name} has a NUL byte: mend it")
 
 
+def _check_oom_score(config: cri.ContainerConfig) -> None:
+    score = config.linux.resources.oom_score_adj
+    if not -1000 <= score <= 1000:
+        raise InvalidRequest(
+            f"oom_score_adj {score} of container {config.metadata.name} is not between -1000 and 1000: set another"
+        )
+
+
 _RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (
     _check_platform,
     _check_user,
@@ -102,6 +110,7 @@ _RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (
     _check_profiles,
     _check_namespaces,
     _check_log_path,
+    _check_oom_score,
 )
 
 

@@ -30,7 +30,7 @@ def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool) ->
     _check_hostname(request.config)
     _check_user(request.config)
     check_namespaces(request.config.linux.security_context.namespace_options, f"pod sandbox {name}")
-    _check_log_directory(request.config)
+    _check_paths(request.config)
     _check_ports(request.config)
     _check_sysctls(request.config)
     if reject_privileged and request.config.linux.security_context.privileged:
@@ -49,7 +49,9 @@ def _check_hostname(config: cri.PodSandboxConfig) -> None:
         raise InvalidRequest(f"hostname {config.hostname!r} of pod sandbox {config.metadata.name} is not a host's name")
 
 
-def _check_log_directory(config: cri.PodSandboxConfig) -> None:
+def _check_paths(config: cri.PodSandboxConfig) -> None:
+    if "\0" in config.linux.cgroup_parent:
+        raise InvalidRequest(f"cgroup parent of pod sandbox {config.metadata.name} has a NUL byte: mend it")
     path = config.log_directory
     if path and (not path.startswith("/") or "\0" in path):
         raise InvalidRequest(

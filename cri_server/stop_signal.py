@@ -12,7 +12,11 @@ _OFFSETS = {"PLUS": "+", "MINUS": "-"}
 
 
 def chosen(config: cri.ContainerConfig, image_signal: str) -> str:
-    """Its name in the enum ``Signal`` of CRI. Raises InvalidRequest for an image's signal that is none."""
+    """Its name in the enum ``Signal`` of CRI. Raises InvalidRequest for one that is none."""
+    if config.stop_signal not in cri.Signal.values():
+        raise InvalidRequest(
+            f"stop signal {config.stop_signal} of container {config.metadata.name} is not known: set one"
+        )
     if config.stop_signal != cri.SIGNAL_RUNTIME_DEFAULT:
         return str(cri.Signal.Name(config.stop_signal))
     return _PREFIX + (_image_name(image_signal) if image_signal else _DEFAULT)

@@ -65,3 +65,8 @@ def test_a_variable_that_no_guest_could_receive_is_refused(key: str, value: byte
 )
 def test_the_working_directory_is_absolute_and_inside(own: str, of_image: str, expected: str) -> None:
     assert container_process.working_dir(cri.ContainerConfig(working_dir=own), of_image) == expected
+
+
+def test_a_working_directory_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="NUL"):
+        container_process.working_dir(cri.ContainerConfig(), "/a\0b")

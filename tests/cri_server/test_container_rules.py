@@ -73,6 +73,7 @@ def test_what_the_kubelet_sets_for_every_container_is_accepted() -> None:
         (secured(seccomp_profile_path="localhost//no/such"), "/no/such"),
         (secured(namespace_options=cri.NamespaceOption(pid=cri.TARGET)), "without target_id"),
         (secured(namespace_options=cri.NamespaceOption(userns_options=cri.UserNamespace())), "user namespace"),
+        (config(linux=cri.LinuxContainerConfig(resources=cri.LinuxContainerResources(oom_score_adj=1001))), "1001"),
         (secured(privileged=True), "privileged in a sandbox that is not"),
         (mounted(recursive_read_only=True, readonly=True), "^RROUnsupported"),
         (mounted(uidMappings=[cri.IDMapping(length=1)]), "maps ids"),

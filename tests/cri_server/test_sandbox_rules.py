@@ -99,6 +99,11 @@ def test_a_log_directory_that_is_no_absolute_path_is_refused(path: str) -> None:
         check_sandbox(request(log_directory=path), False)
 
 
+def test_a_cgroup_parent_with_a_nul_byte_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="NUL"):
+        check_sandbox(request(linux=cri.LinuxPodSandboxConfig(cgroup_parent="/a\0b")), False)
+
+
 def test_a_host_port_is_refused_where_it_would_not_be_published() -> None:
     ports = [cri.PortMapping(container_port=80, host_port=8080)]
     with pytest.raises(NotOffered, match="host port 8080"):

@@ -32,6 +32,13 @@ def test_every_signal_of_the_interface_has_a_number() -> None:
     assert number("SIGNAL_SIGKILL") == 9
 
 
+def test_a_signal_of_a_later_interface_is_refused() -> None:
+    config = cri.ContainerConfig.FromString(b"\x90\x01\xe7\x07")  # stop_signal = 999
+    assert config.stop_signal == 999
+    with pytest.raises(InvalidRequest, match="stop signal 999"):
+        chosen(config, "")
+
+
 @pytest.mark.parametrize("text", ["SIGNOTHING", "0", "4711", "RTMIN+99"])
 def test_a_signal_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a signal"):
