@@ -69,4 +69,5 @@ def _string(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise TypeError(f"{str(value)[:40]!r} is not a string")
+    value.encode()  # half of a surrogate pair, which JSON can spell, is no text: ValueError
     return value

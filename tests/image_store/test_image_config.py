@@ -32,7 +32,10 @@ def test_nothing_is_said(data: bytes) -> None:
     assert parse("app", data) == ConfigBlob(ImageConfig(), (), ())
 
 
-@pytest.mark.parametrize("fields", [[], 1, {"config": 1}, {"config": {"Cmd": [1]}}, {"config": {"User": 1}}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"config": {"Env": ["A=\ud800"]}}, [], 1, {"config": 1}, {"config": {"Cmd": [1]}}, {"config": {"User": 1}}],
+)
 def test_broken(fields: Any) -> None:
     with pytest.raises(UnsupportedImage, match="the config of image app is broken"):
         parse("app", json.dumps(fields).encode())
