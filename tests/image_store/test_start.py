@@ -107,6 +107,18 @@ def test_an_image_that_is_incomplete_is_pulled_again(runner: StoreRunner, refere
     assert runner.reopen().store.get(reference) == image
 
 
+def test_an_image_whose_config_was_damaged_is_pulled_again(
+    runner: StoreRunner, registry: Registry, reference: str
+) -> None:
+    other = runner.pull(images.push_artifact(registry.address, "other", HELLO))
+    runner.close()
+    with sqlite3.connect(runner.root / "images.db") as database:
+        database.execute("UPDATE images SET raw_config = X'00' WHERE id != ?", (other.id,))
+    database.close()
+    assert runner.open().store.images() == (other,)
+    assert runner.pull(reference).repo_tags == (reference,)
+
+
 def test_a_blob_that_was_damaged_is_not_used_again(runner: StoreRunner, registry: Registry, reference: str) -> None:
     for blob in (runner.root / "blobs/sha256").iterdir():
         blob.write_bytes(bytes(len(blob.read_bytes())))
