@@ -160,19 +160,12 @@ class Compiler:
                 path.with_name(path.name + self.UNFINISHED).unlink(missing_ok=True)
 
     async def _run(self, request: Request, subject: str) -> tuple[int, bytes, bytes]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "image_store.compile_process", json.dumps(request._asdict())),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={
-                **os.environ,
-                **ENVIRONMENT,
-                "MALLOC_ARENA_MAX": "2",
-                "RAYON_NUM_THREADS": str(_threads()),
-                "RUST_BACKTRACE": "0",
-            },
-        )
+        try:
+            process = await _start(request)
+        except OSError as error:
+            raise ImageStoreError(
+                f"the compilation of {subject} cannot be started ({error}): see what the machine is short of"
+            ) from error
         try:
             async with asyncio.timeout(self._settings.compile_seconds):
                 output, complaint = await process.communicate()
@@ -181,6 +174,22 @@ class Compiler:
         finally:
             await _end(process)
         return process.returncode or 0, output, complaint
+
+
+async def _start(request: Request) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "image_store.compile_process", json.dumps(request._asdict())),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            **ENVIRONMENT,
+            "MALLOC_ARENA_MAX": "2",
+            "RAYON_NUM_THREADS": str(_threads()),
+            "RUST_BACKTRACE": "0",
+        },
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -199,6 +208,11 @@ def _outcome(status: int, output: bytes, complaint: bytes, subject: str, setting
         raise _too_slow(subject, settings)
     if status == -signal.SIGABRT and b"memory allocation" in complaint:
         raise _too_large(subject, settings)
+    if status == -signal.SIGKILL:
+        raise ImageStoreError(
+            f"the compilation of {subject} was killed, as the kernel does when memory is short: "
+            "free some on this machine, and try again"
+        )
     if status != 0:
         words = complaint.decode("utf-8", "replace").strip().splitlines()
         reason = words[-1][:300] if words else f"status {status}"

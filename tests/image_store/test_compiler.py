@@ -151,9 +151,15 @@ def test_a_compile_process_that_is_killed(workshop: Workshop) -> None:
         os.kill(compile_processes()[0], signal.SIGKILL)
         await compiling
 
-    with pytest.raises(ImageStoreError, match=r"the compilation of the app failed \(status -9\): try again"):
+    with pytest.raises(ImageStoreError, match="the compilation of the app was killed, as the kernel does when memory"):
         workshop.runner.run(kill())
     assert workshop.runner.run(workshop.compiler.ensure(workshop.source(HELLO), "the app")).is_command
+
+
+def test_a_compile_process_that_cannot_be_started(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(workshop.root / "nothing"))
+    with pytest.raises(ImageStoreError, match="the compilation of the app cannot be started .*No such file"):
+        workshop.compile(HELLO)
 
 
 def test_a_source_that_was_damaged(workshop: Workshop) -> None:
