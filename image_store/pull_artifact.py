@@ -6,14 +6,14 @@ import structlog
 
 from image_store import formats, image_config
 from image_store.compiler import Source
-from image_store.errors import UnsupportedImage
+from image_store.errors import NotWebAssembly, UnsupportedImage
 from image_store.formats import Artifact
 from image_store.image_config import ConfigBlob
 from image_store.manifest import Manifest
 from image_store.program_files import read_header
 from image_store.pull_job import PullJob, record_of
 from image_store.records import ImageRecord, ProgramRecord
-from image_store.wasm_kind import is_precompiled, other_kind
+from image_store.wasm_kind import MAGIC, is_precompiled, other_kind
 
 log = structlog.get_logger()
 
@@ -46,4 +46,9 @@ async def _compiled(job: PullJob, chosen: Artifact) -> ProgramRecord:
     header = await job.parts.threads.run(partial(read_header, path))
     if is_precompiled(header):
         raise UnsupportedImage(f"image {job.name} is {other_kind(header)}: push the WebAssembly that it was made of")
+    if not header.startswith(MAGIC):
+        raise NotWebAssembly(
+            f"{chosen.name} of image {job.name} is {other_kind(header)}; this runtime only runs WebAssembly: "
+            "push a module or a component"
+        )
     return await job.compile(Source(chosen.wasm.digest, path), chosen.name)

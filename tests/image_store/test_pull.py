@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from deploy.demo_registry import Registry
-from image_store.errors import ImageStoreError, ManifestNotFound, ModuleInvalid, UnsupportedImage
+from image_store.errors import ImageStoreError, ManifestNotFound, ModuleInvalid, NotWebAssembly, UnsupportedImage
 from tests import images
 from tests.guests.compiled import guest
 from tests.image_store.conftest import StoreRunner
@@ -149,6 +149,24 @@ def test_precompiled_code_is_refused(runner: StoreRunner, registry: Registry) ->
     ):
         with pytest.raises(UnsupportedImage, match="precompiled WebAssembly, which is native code from elsewhere"):
             runner.pull(reference)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x7fELF\x02\x01\x01" + bytes(11) + b"\x3e\0" + bytes(40), "is a native linux/amd64 executable"),
+        (b"#!/bin/sh\nexit", "is a script for /bin/sh"),
+        (b"(module)", "is not WebAssembly"),
+        (b"", "is an empty file"),
+    ],
+)
+def test_an_artifact_of_something_else_is_refused_by_its_name(
+    runner: StoreRunner, registry: Registry, content: bytes, said: str
+) -> None:
+    reference = images.push_artifact(registry.address, "app", content, title="app.wasm")
+    with pytest.raises(NotWebAssembly, match=f"app.wasm of image {reference} {said}; this runtime only runs"):
+        runner.pull(reference)
+    assert runner.store.images() == ()
 
 
 def test_other_artifacts_are_refused(runner: StoreRunner, registry: Registry) -> None:
