@@ -53,7 +53,11 @@ class Pull:
         if self._parts.inventory.named(self._job.name) is None:
             return None
         ask = partial(self._registry.announced, self._reference.target)
-        resolved = self._reference.at(await self._parts.threads.ask(self._job.sockets, ask))
+        announced = await self._parts.threads.ask(self._job.sockets, ask)
+        if self._reference.digest not in ("", announced):
+            # Not believed: a digest stands for one content only.
+            return None
+        resolved = self._reference.at(announced)
         record = await self._known(resolved)
         return record._replace(references=frozenset({self._job.name, resolved})) if record is not None else None
 

@@ -436,6 +436,24 @@ def test_an_image_that_did_not_change_is_only_asked_for(runner: StoreRunner) -> 
             assert registry.requests[0].startswith("HEAD /v2/app/manifests/")
 
 
+def test_a_registry_that_announces_another_digest_than_it_was_asked_for(runner: StoreRunner) -> None:
+    def announces_the_other(handler: BadHandler) -> bool:
+        if handler.command == "GET":
+            return False
+        handler.answer(200, b"", {"Docker-Content-Digest": digests[1]})
+        return True
+
+    with bad_registry() as registry:
+        for wasm in (HELLO, guest("exit3")):
+            images.push_artifact(registry.address, "app", wasm)
+        digests = [key for _, key in registry.manifests if key.startswith("sha256:")]
+        names = [f"{registry.address}/app@{digest}" for digest in digests]
+        pulled = [runner.pull(name) for name in names]
+        registry.faults.append(on_manifests(announces_the_other))
+        assert runner.pull(names[0]) is pulled[0]
+        assert [runner.store.get(name) for name in names] == pulled
+
+
 def test_a_registry_that_announces_no_digest(runner: StoreRunner) -> None:
     def says_nothing(handler: BadHandler) -> bool:
         handler.answer(200, handler.registry.manifests["app", "latest"].content, {})
