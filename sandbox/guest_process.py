@@ -8,6 +8,7 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 """
 
 import os
+from typing import NoReturn
 
 from sandbox import container_root, kernel_files, syscalls
 from sandbox.cgroup import tree as cgroup
@@ -37,12 +38,11 @@ def main(
     prepared: guest.Prepared,
     layout: cgroup.Layout,
     group: str,
-    stdio: tuple[int, int, int],
-    report: int,
-) -> None:
-    """Never returns."""
+    descriptors: list[int],
+) -> NoReturn:
+    """``descriptors``: what becomes 0 to 3."""
     try:
-        _take_descriptors(stdio, report)
+        _take_descriptors(descriptors)
         instance, pid = _prepare(spec, prepared, layout, group)
     except (SandboxError, OSError) as error:
         _fail(str(error))
@@ -57,14 +57,14 @@ def main(
     os._exit(outcome.exit_code)
 
 
-def _fail(text: str) -> None:
+def _fail(text: str) -> NoReturn:
     os.write(REPORT, b"F" + os.fsencode(text)[:4000])
     os._exit(START_ERROR)
 
 
-def _take_descriptors(stdio: tuple[int, int, int], report: int) -> None:
-    """The four descriptors to their numbers. They come from the pod process and are all above 3."""
-    for number, descriptor in enumerate((*stdio, report)):
+def _take_descriptors(descriptors: list[int]) -> None:
+    """To their numbers. They come from the pod process and are all above 3."""
+    for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number, inheritable=False)
 
 

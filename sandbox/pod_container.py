@@ -20,6 +20,7 @@ from sandbox.errors import SandboxError
 from sandbox.event_loop import EventLoop
 from sandbox.specs import GuestSpec, Run
 from sandbox.wasm.engine import Loaded
+from sandbox.wasm.guest import Prepared
 
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
@@ -45,6 +46,7 @@ class PodContainer:
         self.log = ContainerLog(loop, spec.log_path)
         self._streams: list[LogStream] = []
         self._group = ""
+        self._pid = -1
         self._pidfd = -1
         self._report = -1
         self._stdin = -1
@@ -56,18 +58,14 @@ class PodContainer:
         self._group = cgroup.create_guest_group(
             self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
         )
-        ours, theirs = self._open_terminal() if self.spec.tty else self._open_pipes()
-        self._report, report = os.pipe()
-        pid = syscalls.fork()
-        if pid == 0:
-            guest_process.main(self.spec, prepared, self._layout, self._group, theirs, report)
-        for descriptor in {*theirs, report}:
-            os.close(descriptor)
-        if pid < 0:
-            raise SandboxError(
-                f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits"
-            )
-        self._watch(pid, ours)
+        theirs: list[int] = []
+        try:
+            self._open_descriptors(theirs)
+            self._pid = self._fork(prepared, theirs)
+        finally:
+            for descriptor in set(theirs):
+                os.close(descriptor)
+        self._watch()
 
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:
@@ -75,28 +73,48 @@ class PodContainer:
 
     def fail(self, text: str) -> None:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
+        self._drain()
         now = time.time_ns()
         self.run = Run(0, now, now, guest_process.START_ERROR, "StartError", text)
         self._finish()
 
-    def _open_pipes(self) -> tuple[list[tuple[int, bytes]], tuple[int, int, int]]:
-        """Our ends with the streams they carry, and the guest's 0, 1 and 2."""
-        out, guest_out = os.pipe()
-        err, guest_err = os.pipe()
+    def _open_descriptors(self, theirs: list[int]) -> None:
+        """The guest's 0 to 3 go to ``theirs`` one by one, so that none is forgotten when the next cannot be opened."""
+        if self.spec.tty:
+            self._open_terminal(theirs)
+        else:
+            self._open_pipes(theirs)
+        self._report, report = os.pipe()
+        theirs.append(report)
+
+    def _open_pipes(self, theirs: list[int]) -> None:
         if self.spec.stdin:
             guest_in, self._stdin = os.pipe()
         else:
             guest_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        return [(out, b"stdout"), (err, b"stderr")], (guest_in, guest_out, guest_err)
+        theirs.append(guest_in)
+        for name in (b"stdout", b"stderr"):
+            source, guest_out = os.pipe()
+            theirs.append(guest_out)
+            self._streams.append(LogStream(self._loop, self.log, source, name))
 
-    def _open_terminal(self) -> tuple[list[tuple[int, bytes]], tuple[int, int, int]]:
-        ours, theirs = os.openpty()
-        return [(ours, b"stdout")], (theirs, theirs, theirs)
+    def _open_terminal(self, theirs: list[int]) -> None:
+        source, terminal = os.openpty()
+        theirs.extend((terminal, terminal, terminal))
+        self._streams.append(LogStream(self._loop, self.log, source, b"stdout"))
 
-    def _watch(self, pid: int, outputs: list[tuple[int, bytes]]) -> None:
-        self._pid = pid
-        self._pidfd = os.pidfd_open(pid)
-        self._streams = [LogStream(self._loop, self.log, source, name) for source, name in outputs]
+    def _fork(self, prepared: Prepared, theirs: list[int]) -> int:
+        pid = syscalls.fork()
+        if pid == 0:
+            guest_process.main(self.spec, prepared, self._layout, self._group, theirs)
+        if pid < 0:
+            raise SandboxError(
+                f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits"
+            )
+        return pid
+
+    def _watch(self) -> None:
+        self._pidfd = os.pidfd_open(self._pid)
         self._loop.watch(self._report, self._process_report)
         self._loop.watch(self._pidfd, self._process_exit)
 
@@ -121,8 +139,7 @@ class PodContainer:
         self._loop.unwatch(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
-        for stream in self._streams:
-            stream.drain()
+        self._drain()
         self.run = self._ended_run(os.waitstatus_to_exitcode(status))
         self._finish()
 
@@ -153,6 +170,11 @@ class PodContainer:
 
     def _last_report(self) -> str:
         return os.fsdecode(os.read(self._report, _REPORT_BYTES)[1:])
+
+    def _drain(self) -> None:
+        """The guest is dead or never was, so every stream has an end."""
+        for stream in self._streams:
+            stream.drain()
 
     def _finish(self) -> None:
         self.log.close()

@@ -1,8 +1,11 @@
 """Pod processes and their guests, for real: namespaces, logs, exits, kills."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,14 @@ def descriptors(pid: int) -> dict[int, str]:
 def connections(pid: int) -> int:
     """Of a pod process, which has a listener besides."""
     return sum(name.startswith("socket:") for name in descriptors(pid).values()) - 1
+
+
+def next_answer(connection: socket.socket) -> control.Message:
+    while True:
+        message, _ = control.receive(connection)
+        assert message is not None
+        if "id" in message:
+            return message
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -400,9 +411,34 @@ def test_the_answer_to_a_client_that_left_reaches_no_other(node: Node) -> None:
             control.send(leaving, {"id": 2, "op": "start", "container": spec.container_id, "spec": node.write(spec)})
         await until(lambda: spec.log_path in descriptors(process.pid).values() and connections(process.pid) == 1)
         with open_connection(folder) as coming:
-            message, _ = await asyncio.to_thread(control.receive, coming)
-        assert message is not None
-        assert message["event"] == "started"
+            await until(lambda: run_record.read(spec.run_path).started_at > 0)
+            control.send(coming, {"id": 3, "op": "hello"})
+            answer = await asyncio.to_thread(next_answer, coming)
+        assert answer["id"] == 3
+
+    in_pod(node, scenario)
+
+
+def test_starts_that_fail_leave_nothing_open(node: Node) -> None:
+    """Without room for another process, and without descriptors left at any step."""
+
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        await start(process, node, node.guest_spec(pod, "exit3"))
+        await exits.next()
+        before = descriptors(process.pid)
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        for room in range(10):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (max(before) + 1 + room, hard))
+            with contextlib.suppress(SandboxError):
+                await start(process, node, node.guest_spec(pod, "exit3", stdin=True, tty=room % 2 == 0))
+            await until(lambda: descriptors(process.pid) == before)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        pids = Path(node.layout.mounts[0] if node.layout.unified else node.layout.controllers["pids"])
+        pids.joinpath(pod.cgroup[1:], "pids.max").write_text("1")
+        with pytest.raises(StartFailure, match="no process can be made"):
+            await start(process, node, node.guest_spec(pod, "exit3"))
+        assert descriptors(process.pid) == before
 
     in_pod(node, scenario)
 
