@@ -19,6 +19,8 @@ from sandbox.wasm.engine import Loaded
 
 REPORT = 3
 START_ERROR = 128
+_LOST = 255
+"""Of a guest that something other than itself ended."""
 
 
 def prepare(spec: GuestSpec, loaded: Loaded) -> guest.Prepared:
@@ -48,18 +50,26 @@ def main(
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
         _fail(f"{type(error).__name__}: {error}")
-    os.write(REPORT, b"S%d" % pid)
-    outcome = guest.run(instance)
-    if outcome.message:
-        text = os.fsencode(outcome.message)
-        os.write(REPORT, b"M" + text[:4000])
-        os.write(2, text.rstrip(b"\n") + b"\n")  # and whole into the container's log
-    os._exit(outcome.exit_code)
+    exit_code = _LOST
+    try:
+        os.write(REPORT, b"S%d" % pid)
+        outcome = guest.run(instance)
+        exit_code = outcome.exit_code
+        if outcome.message:
+            _tell(os.fsencode(outcome.message))
+    finally:
+        os._exit(exit_code)
 
 
 def _fail(text: str) -> NoReturn:
     os.write(REPORT, b"F" + os.fsencode(text)[:4000])
     os._exit(START_ERROR)
+
+
+def _tell(text: bytes) -> None:
+    """Why the guest ended: to the pod process, and whole into the container's log."""
+    os.write(REPORT, b"M" + text[:4000])
+    os.write(2, text.rstrip(b"\n") + b"\n")
 
 
 def _take_descriptors(descriptors: list[int]) -> None:
