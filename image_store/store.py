@@ -113,6 +113,9 @@ class ImageStore:
                 )
             if record != known:
                 await parts.threads.run(partial(self._catalog.put, record))
+            if known is not None and known.blobs != record.blobs:
+                # The same files, packed in another way: what they came in before is garbage.
+                self._upkeep.want_collection()
             return parts.inventory.put(record)
 
     def get(self, reference: str) -> Image | None:

@@ -70,6 +70,22 @@ def test_from_then_on_it_is_done_by_itself(runner: StoreRunner, registry: Regist
     runner.run(empty())
 
 
+def test_an_image_that_was_packed_in_another_way_leaves_nothing_of_the_first(
+    runner: StoreRunner, registry: Registry
+) -> None:
+    async def two_left() -> None:
+        while contents(runner)["blobs"] > 2:
+            await asyncio.sleep(0.01)
+
+    runner.collect()
+    ids = set()
+    for compression in ("gzip", "zstd", ""):
+        pushed = images.push_layers(registry.address, "app", [images.tar({"app.wasm": HELLO})], compression=compression)
+        ids.add(runner.pull(pushed.reference).id)
+        runner.run(asyncio.wait_for(two_left(), 30))
+    assert len(ids) == 1
+
+
 def test_a_pull_under_way_keeps_what_it_has(runner: StoreRunner) -> None:
     async def collect_meanwhile(reference: str) -> None:
         pulling = asyncio.create_task(runner.store.pull(reference))
