@@ -24,6 +24,8 @@ from sandbox.wasm.guest import Prepared
 
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
+_REASON_CHARACTERS = 4000
+"""So that it fits a packet, however it is encoded."""
 
 
 class PodContainer:
@@ -75,7 +77,7 @@ class PodContainer:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
         self._drain()
         now = time.time_ns()
-        self.run = Run(0, now, now, guest_process.START_ERROR, "StartError", text)
+        self.run = Run(0, now, now, guest_process.START_ERROR, "StartError", text[:_REASON_CHARACTERS])
         self._finish()
 
     def _open_descriptors(self, theirs: list[int]) -> None:
@@ -144,7 +146,7 @@ class PodContainer:
         self._finish()
 
     def _ended_run(self, code: int) -> Run:
-        finished = time.time_ns()
+        finished = max(time.time_ns(), self.run.started_at)  # the node's clock may have been set back
         if not self.run.started_at:
             message = self.run.message or self._early_end(code)
             return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
@@ -193,11 +195,19 @@ class PodContainer:
             if self._group:
                 cgroup.remove(self._layout, self._group)
         except (OSError, SandboxError) as error:
-            print(error, file=sys.stderr, flush=True)
+            _complain(error)
 
     def _record(self, write: Callable[[str, Run], None]) -> None:
         """Whoever took the record away has given the container up: the pod goes on all the same."""
         try:
             write(self.spec.run_path, self.run)
         except SandboxError as error:
-            print(error, file=sys.stderr, flush=True)
+            _complain(error)
+
+
+def _complain(error: Exception) -> None:
+    """Where nobody is to be told. A disk that takes no complaint either is no reason to end the pod."""
+    try:
+        print(error, file=sys.stderr, flush=True)
+    except OSError:
+        return

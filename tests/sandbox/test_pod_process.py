@@ -34,6 +34,13 @@ def connections(pid: int) -> int:
     return sum(name.startswith("socket:") for name in descriptors(pid).values()) - 1
 
 
+def fill(filler: Path) -> None:
+    """Take all the space that its disk has left."""
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
 def next_answer(connection: socket.socket) -> control.Message:
     while True:
         message, _ = control.receive(connection)
@@ -439,6 +446,32 @@ def test_starts_that_fail_leave_nothing_open(node: Node) -> None:
         with pytest.raises(StartFailure, match="no process can be made"):
             await start(process, node, node.guest_spec(pod, "exit3"))
         assert descriptors(process.pid) == before
+
+    in_pod(node, scenario)
+
+
+def test_a_pod_outlives_a_full_disk_that_takes_no_complaint(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "sleeper")
+        await start(process, node, spec)
+        os.unlink(spec.run_path)  # its end is something to complain of
+        fill(node.folder / "state" / "filler")
+        await process.signal(spec.container_id, signal.SIGKILL)
+        assert (await exits.next()).exit_code == 137
+        assert (await start(process, node, node.guest_spec(pod, "sleeper"))).pid
+
+    (node.folder / "state").symlink_to(node.small_disk(1 << 20))
+    in_pod(node, scenario)
+
+
+def test_the_longest_reason_of_a_failed_start_is_heard(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        limits = {"unified": {"memory." + "\U0001f600" * 50_000: "1"}}
+        with pytest.raises(StartFailure, match="memory"):
+            await start(process, node, node.guest_spec(pod, "hello", limits=limits))
+        assert "memory" in (await exits.next()).message
 
     in_pod(node, scenario)
 
