@@ -23,6 +23,7 @@ def watch(runtime: Runtime, sandbox: Sandbox) -> None:
     if sandbox.process is not None:
         sandbox.process.on_start = partial(_process_run, runtime)
         sandbox.process.on_exit = partial(_process_run, runtime)
+        sandbox.process.on_return = partial(_process_return, runtime, sandbox)
         sandbox.process.on_end = partial(_process_end, runtime, sandbox)
 
 
@@ -42,6 +43,13 @@ def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
         )
 
 
+def _process_return(runtime: Runtime, sandbox: Sandbox) -> None:
+    structlog.contextvars.clear_contextvars()
+    log.warning("pod process was not to be reached for a moment", pod=sandbox.id)
+    for container in runtime.containers.of_sandbox(sandbox.id):
+        follow_record(runtime, container)
+
+
 def _process_end(runtime: Runtime, sandbox: Sandbox) -> None:
     """The guests are dead, too. What of it was expected, StopPodSandbox has recorded before."""
     structlog.contextvars.clear_contextvars()
@@ -54,13 +62,18 @@ def _process_end(runtime: Runtime, sandbox: Sandbox) -> None:
 
 def settle_lost_run(runtime: Runtime, container: Container) -> None:
     """Of a container whose pod process is gone: what it recorded is the truth; a run without an end is EXITED 255."""
-    container.follow(_recorded_run(runtime, container))
+    follow_record(runtime, container)
     if container.state == cri.CONTAINER_RUNNING:
         message = "the pod process ended before the container did: its exit code is not known"
         lost = container.run._replace(
             finished_at=runtime.clock.now(), exit_code=LOST_EXIT_CODE, reason=LOST_REASON, message=message
         )
         record_end(runtime, container, lost)
+
+
+def follow_record(runtime: Runtime, container: Container) -> None:
+    """What its pod process has put on disk, told or not."""
+    container.follow(_recorded_run(runtime, container))
 
 
 def record_end(runtime: Runtime, container: Container, run: Run) -> None:

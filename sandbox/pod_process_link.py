@@ -25,7 +25,7 @@ def _ignore_run(container_id: str, run: Run) -> None:
     """Nobody has asked to be told yet."""
 
 
-def _ignore_end() -> None:
+def _ignore() -> None:
     """Nobody has asked to be told yet."""
 
 
@@ -36,7 +36,9 @@ class PodProcess:
     """Container id and its Run, which is on disk; also for starts that another server asked for."""
     on_exit: Callable[[str, Run], None] = staticmethod(_ignore_run)
     """Container id and its final Run, which is on disk."""
-    on_end: Callable[[], None] = staticmethod(_ignore_end)
+    on_return: Callable[[], None] = staticmethod(_ignore)
+    """The connection was lost and is there again. What was told meanwhile is on disk only."""
+    on_end: Callable[[], None] = staticmethod(_ignore)
     """The pod process and all its guests are dead. Called once."""
 
     def __init__(self, sandbox_id: str, folder: Path, connection: socket.socket) -> None:
@@ -48,6 +50,7 @@ class PodProcess:
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._process_end)
         self._link = self._connect(connection)
+        self._returning: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, sandbox_id: str, folder: Path) -> "PodProcess":
@@ -128,6 +131,16 @@ class PodProcess:
             self._link = self._connect(open_connection(self._folder))
         except PodProcessGone:
             self._process_loss()
+        else:
+            self._returning = self._loop.create_task(self._return())
+
+    async def _return(self) -> None:
+        """An answer proves that it has accepted us: from then on nothing is told past us."""
+        try:
+            await self._link.request("hello")
+        except SandboxError:
+            return  # lost again, or about to die
+        self.on_return()
 
     def _process_end(self) -> None:
         self._loop.remove_reader(self._pidfd)

@@ -79,5 +79,5 @@ async def _start(runtime: Runtime, container: Container, sandbox: Sandbox) -> No
         spec = runtime.paths.guest_record(sandbox.id, container.id)
         container.follow(await sandbox.process.start(container.id, spec))
     except (StartFailure, PodProcessGone):
-        pod_watch.settle_lost_run(runtime, container)
+        pod_watch.follow_record(runtime, container)  # if the pod process is dead, its end settles the rest
         raise

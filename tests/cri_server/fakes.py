@@ -63,6 +63,7 @@ class FakePodProcess:
         self.reopened: list[str] = []
         self.on_start: Callable[[str, Run], None] = _ignore
         self.on_exit: Callable[[str, Run], None] = _ignore
+        self.on_return: Callable[[], None] = _ignore
         self.on_end: Callable[[], None] = _ignore
         self._gate = gate
 

@@ -5,7 +5,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from sandbox.errors import StartFailure
+from sandbox.errors import PodProcessGone, StartFailure
 from sandbox.records import read_record
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
@@ -148,5 +148,28 @@ def test_whoever_waits_to_start_what_is_being_removed_is_too_late(node: Run) -> 
         assert late.value.code() == grpc.StatusCode.FAILED_PRECONDITION
         await removing
         assert "start" not in node.gate.log
+
+    node(scenario)
+
+
+def test_a_start_whose_answer_was_lost_is_followed_all_the_same(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection broke, the pod process and its new guest live."""
+
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id)
+        process = node.pods.processes[sandbox_id]
+        start = process.start
+
+        async def start_unheard(container_id: str, spec_path: str) -> None:
+            await start(container_id, spec_path)
+            raise PodProcessGone("pod process is gone")
+
+        monkeypatch.setattr(process, "start", start_unheard)
+        with pytest.raises(grpc.aio.AioRpcError, match="is gone"):
+            await node.client("StartContainer", container_id=container_id)
+        assert (await node.status(container_id)).state == cri.CONTAINER_RUNNING
+        await node.client("StopContainer", container_id=container_id)
+        assert (await node.status(container_id)).exit_code == 137
 
     node(scenario)

@@ -77,3 +77,20 @@ def test_a_container_keeps_its_image_when_that_is_removed(node: Run) -> None:
         assert image.id == ARTIFACT.id
 
     node(scenario)
+
+
+def test_an_exit_that_nobody_could_tell_the_server_is_found(node: Run) -> None:
+    """The pod process cuts off a server that is too slow for it; the exit is on disk."""
+
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        container_id = await node.start_container(sandbox_id)
+        process = node.pods.processes[sandbox_id]
+        process.on_exit = lambda container_id, run: None
+        process.exit(container_id, 7)
+        assert (await node.status(container_id)).state == cri.CONTAINER_RUNNING
+        process.on_return()
+        status = await node.status(container_id)
+        assert (status.state, status.exit_code) == (cri.CONTAINER_EXITED, 7)
+
+    node(scenario)
