@@ -39,6 +39,16 @@ def _open_source(mount: MountSpec) -> int:
 
 
 def _change_root(spec: GuestSpec) -> None:
+    try:
+        _pivot(spec)
+    except OSError as error:
+        raise StartFailure(
+            f"the root of container {spec.container_id} cannot be made of {spec.lower or 'nothing'} and {spec.layer}: "
+            f"{error.strerror}; see that both are there, on a file system that overlayfs can write to, like ext4 or xfs"
+        ) from error
+
+
+def _pivot(spec: GuestSpec) -> None:
     os.chdir(spec.layer)
     if spec.lower:
         options = f"lowerdir={_escaped(spec.lower)},upperdir=upper,workdir=work"

@@ -1,0 +1,237 @@
+"""The root of a container as its guest finds it: layer, mounts, and nothing else."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import syscalls
+from sandbox.errors import StartFailure
+from sandbox.specs import GuestSpec, MountSpec, Run
+from tests.guests.compiled import guest
+from tests.sandbox.conftest import Exits, Node, log_lines
+
+_MS_SHARED = 1 << 20
+
+
+def started(node: Node, spec: GuestSpec, look: Callable[[Path], None] = lambda root: None) -> Run:
+    """``look`` at the root of the running guest. Its run when it has ended, or been killed after that."""
+
+    async def scenario() -> Run:
+        async with node.processes() as processes:
+            process = await processes.run(node.pod_spec(cgroup=spec.pod_cgroup))
+            exits = Exits(process)
+            run = await process.start(spec.container_id, node.write(spec))
+            if spec.argv[0] == "tool":
+                return await exits.next()
+            look(Path(f"/proc/{run.pid}/root"))
+            return run
+
+    return asyncio.run(scenario())
+
+
+def idle(node: Node, **changes: Any) -> GuestSpec:
+    return node.guest_spec(node.pod_spec(), "sleeper", **changes)
+
+
+def tool(node: Node, command: str, **changes: Any) -> list[str]:
+    """What the tool prints."""
+    guest("tool")
+    spec = node.guest_spec(node.pod_spec(), "tool", *command.split(), **changes)
+    started(node, spec)
+    return [content for _, _, content in log_lines(spec)]
+
+
+def is_refused(line: str) -> bool:
+    """WASI preview 1 of wasmtime has no word for a read-only file system."""
+    return line.startswith("tool: ") and line.endswith("I/O error")
+
+
+def mount(source: Path | str, target: str, readonly: bool = False, propagate: bool = False) -> MountSpec:
+    return MountSpec(str(source), target, readonly, propagate)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """The files of an image."""
+    root = tmp_path / "image"
+    for folder in ("etc", "run", "var", "empty"):
+        (root / folder).mkdir(parents=True)
+    (root / "etc" / "hosts").write_text("of the image\n")
+    (root / "var" / "run").symlink_to("/run")
+    (root / "up").symlink_to("../../../../../..")
+    (root / "host").symlink_to("/")
+    return root
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    folder.joinpath("note").write_text("of the volume\n")
+    return folder
+
+
+def test_what_a_guest_writes_goes_to_its_own_layer(node: Node, image: Path) -> None:
+    command = "write /etc/hosts mine then cat /etc/hosts then rm /var/run then ls /var"
+    assert tool(node, command, lower=str(image)) == ["mine"]
+    assert tool(node, "cat /etc/hosts", lower=str(image)) == ["of the image"]
+    assert image.joinpath("etc", "hosts").read_text() == "of the image\n"
+    assert image.joinpath("var", "run").is_symlink()
+
+
+def test_nothing_of_the_host_is_left(node: Node, image: Path) -> None:
+    def look(root: Path) -> None:
+        assert sorted(os.listdir(root)) == sorted(os.listdir(image))
+        assert root.parent.joinpath("mounts").read_text().count("\n") == 1
+
+    started(node, idle(node, lower=str(image)), look)
+
+
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/up/etc/passwd", "/host/etc/passwd", "/proc/self/status"])
+def test_no_path_leads_out(node: Node, image: Path, path: str) -> None:
+    [line] = tool(node, f"cat {path}", lower=str(image))
+    assert "tool:" in line
+
+
+def test_a_directory_and_a_single_file_are_mounted(node: Node, volume: Path) -> None:
+    mounts = [mount(volume, "/data"), mount(volume / "note", "/etc/one")]
+    command = "ls /data then cat /etc/one then write /data/new text then append /etc/one more"
+    assert tool(node, command, mounts=mounts) == ["note", "of the volume"]
+    assert volume.joinpath("new").read_text() == "text"
+    assert volume.joinpath("note").read_text() == "of the volume\nmore"
+
+
+@pytest.mark.parametrize("command", ["write /data/new x", "append /data/note x", "rm /data/note", "mkdir /data/d"])
+def test_what_is_mounted_to_be_read_is_not_written(node: Node, volume: Path, command: str) -> None:
+    [line] = tool(node, command, mounts=[mount(volume, "/data", readonly=True)])
+    assert is_refused(line)
+    assert [entry.name for entry in volume.iterdir()] == ["note"]
+
+
+def test_a_read_only_root_has_writable_volumes(node: Node, image: Path, volume: Path) -> None:
+    words = {"lower": str(image), "readonly_root": True, "mounts": [mount(volume, "/data/deep")]}
+    assert tool(node, "write /data/deep/new x then cat /data/deep/new", **words) == ["x"]
+    for command in ("write /new x", "write /etc/hosts x", "mkdir /data/beside", "rm /etc/hosts"):
+        assert is_refused(tool(node, command, **words)[0])
+
+
+def test_a_target_below_a_symlink_of_the_image_stays_inside(node: Node, image: Path, volume: Path) -> None:
+    mounts = [mount(volume, "/var/run/secrets"), mount(volume, "/up/tmp/x"), mount(volume, "/host/y")]
+
+    def look(root: Path) -> None:
+        for target in ("run/secrets", "tmp/x", "y"):
+            assert (root / target / "note").exists()
+
+    started(node, idle(node, lower=str(image), mounts=mounts), look)
+    assert not Path("/tmp/x").exists()
+    assert not Path("/y").exists()
+
+
+def test_mounts_in_any_order(node: Node, tmp_path: Path) -> None:
+    sources = {}
+    for name in ("a", "b", "c"):
+        sources[name] = tmp_path / name
+        sources[name].mkdir()
+        sources[name].joinpath(name).touch()
+    mounts = [mount(sources["c"], "/a/b/c"), mount(sources["a"], "/a"), mount(sources["b"], "/a/b")]
+
+    def look(root: Path) -> None:
+        for path in ("a/a", "a/b/b", "a/b/c/c"):
+            assert (root / path).exists()
+
+    started(node, idle(node, mounts=mounts), look)
+
+
+def test_a_mount_point_below_a_read_only_mount(node: Node, tmp_path: Path, volume: Path) -> None:
+    outer = tmp_path / "outer"
+    outer.joinpath("inner").mkdir(parents=True)
+    mounts = [mount(outer, "/outer", readonly=True), mount(volume, "/outer/inner")]
+    assert is_refused(tool(node, "write /outer/inner/new x then write /outer/new x", mounts=mounts)[0])
+    assert volume.joinpath("new").exists()
+    mounts = [mount(outer, "/outer", readonly=True), mount(volume, "/outer/missing")]
+    with pytest.raises(StartFailure, match=r"/outer/missing.*Read-only"):
+        started(node, idle(node, mounts=mounts))
+
+
+def test_read_only_is_not_handed_to_mounts_below(node: Node, tmp_path: Path) -> None:
+    """CRI: readonly alone is of the one mount; recursive_read_only would be of all."""
+    disk = node.small_disk(1 << 20)
+    assert tool(node, "write /v/disk/new x then write /v/new x", mounts=[mount(disk.parent, "/v", True)])
+    assert disk.joinpath("new").exists()
+    assert not disk.parent.joinpath("new").exists()
+
+
+def test_a_symlinked_source_is_followed_on_the_host(node: Node, tmp_path: Path, volume: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(volume)
+    assert tool(node, "cat /data/note", mounts=[mount(link, "/data")]) == ["of the volume"]
+
+
+def test_a_missing_source_is_a_failed_start(node: Node, tmp_path: Path) -> None:
+    with pytest.raises(StartFailure, match="missing' at '/data' failed: No such file"):
+        started(node, idle(node, mounts=[mount(tmp_path / "missing", "/data")]))
+
+
+def test_a_mount_on_what_is_of_the_other_kind_is_a_failed_start(node: Node, image: Path, volume: Path) -> None:
+    for source, target in ((volume, "/etc/hosts"), (volume / "note", "/etc")):
+        with pytest.raises(StartFailure, match=f"at '{target}' failed"):
+            started(node, idle(node, lower=str(image), mounts=[mount(source, target)]))
+
+
+@pytest.mark.parametrize("propagate", [False, True])
+def test_a_later_mount_of_the_host_is_seen_where_that_is_asked_for(node: Node, tmp_path: Path, propagate: bool) -> None:
+    shared = tmp_path / "shared"
+    shared.joinpath("later").mkdir(parents=True)
+    syscalls.mount(str(shared), str(shared), "", syscalls.MS_BIND)
+    syscalls.mount("", str(shared), "", _MS_SHARED)
+
+    def look(root: Path) -> None:
+        syscalls.mount("tmpfs", str(shared / "later"), "tmpfs", 0)
+        shared.joinpath("later", "seen").touch()
+        assert (root / "data" / "later" / "seen").exists() is propagate
+        syscalls.unmount(str(shared / "later"), 0)
+        assert not (root / "data" / "later" / "seen").exists()
+
+    try:
+        started(node, idle(node, mounts=[mount(shared, "/data", propagate=propagate)]), look)
+    finally:
+        syscalls.unmount(str(shared), syscalls.MNT_DETACH)
+
+
+def test_no_mount_reaches_the_host(node: Node, image: Path, volume: Path) -> None:
+    before = Path("/proc/self/mounts").read_text()
+
+    def look(root: Path) -> None:
+        assert Path("/proc/self/mounts").read_text() == before
+
+    started(node, idle(node, lower=str(image), mounts=[mount(volume, "/data")]), look)
+
+
+def test_a_working_directory_is_made(node: Node, image: Path) -> None:
+    started(node, idle(node, lower=str(image), working_dir="/a/b"), lambda root: root.joinpath("a", "b").rmdir())
+    with pytest.raises(StartFailure, match="working directory '/etc/hosts' cannot be made"):
+        started(node, idle(node, lower=str(image), working_dir="/etc/hosts"))
+
+
+def test_files_belong_to_the_user(node: Node, volume: Path) -> None:
+    volume.chmod(0o777)
+    tool(node, "write /data/new x", mounts=[mount(volume, "/data")], uid=1000, gid=1001, groups=[1001])
+    found = volume.joinpath("new").stat()
+    assert (found.st_uid, found.st_gid) == (1000, 1001)
+    assert "denied" in tool(node, "write /new x", uid=1000, gid=1000, groups=[1000])[0]
+
+
+def test_a_folder_name_with_any_character(node: Node, tmp_path: Path, volume: Path) -> None:
+    image = tmp_path / 'ima:ge, with\\ "all"'
+    image.mkdir()
+    image.joinpath("file").write_text("text\n")
+    assert tool(node, "cat /file", lower=str(image)) == ["text"]
+
+
+def test_a_root_that_cannot_be_made_says_what_and_why(node: Node, tmp_path: Path) -> None:
+    with pytest.raises(StartFailure, match=r"image and .*: No such file.*; see that both are there"):
+        started(node, idle(node, lower=str(tmp_path / "image")))
