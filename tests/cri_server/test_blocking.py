@@ -38,3 +38,13 @@ def test_results_and_errors_come_back() -> None:
     assert asyncio.run(in_thread(divmod, 7, 2)) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(in_thread(divmod, 1, 0))
+
+
+def test_much_slow_work_does_not_keep_other_work_waiting() -> None:
+    """As many threads as meet here are at work at the same time."""
+    meeting = threading.Barrier(40)
+
+    async def scenario() -> None:
+        await asyncio.gather(*(in_thread(meeting.wait, 30) for _ in range(40)))
+
+    asyncio.run(scenario())
