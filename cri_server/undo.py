@@ -19,6 +19,8 @@ class Undo:
 
     def __init__(self) -> None:
         self._steps: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self.is_complete = True
+        """So far every step could be undone."""
 
     def add(self, step: Callable[..., Any], *args: Any) -> None:
         """A function or coroutine function that can be called whether or not its step has taken place."""
@@ -32,13 +34,13 @@ class Undo:
     ) -> None:
         if error is not None:
             for step, args in reversed(self._steps):
-                await _take_back(step, args)
+                await self._take_back(step, args)
 
-
-async def _take_back(step: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    try:
-        result = step(*args)
-        if inspect.isawaitable(result):
-            await result
-    except Exception:
-        log.exception("a step of a creation that failed cannot be undone; the next start of the server tries again")
+    async def _take_back(self, step: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        try:
+            result = step(*args)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            self.is_complete = False
+            log.exception("a step of a creation that failed cannot be undone; the next start of the server tries again")

@@ -73,7 +73,7 @@ def _reserve_name(runtime: Runtime, config: cri.PodSandboxConfig, sandbox_id: st
 
 
 async def _begin(runtime: Runtime, record: SandboxRecord, undo: Undo) -> None:
-    undo.add(_forget, runtime, record)
+    undo.add(_forget, runtime, record, undo)
     await in_thread(_write_first_record, runtime, record)
 
 
@@ -82,7 +82,10 @@ def _write_first_record(runtime: Runtime, record: SandboxRecord) -> None:
     record.save(runtime.paths.sandbox_record(record.id))
 
 
-async def _forget(runtime: Runtime, record: SandboxRecord) -> None:
+async def _forget(runtime: Runtime, record: SandboxRecord, undo: Undo) -> None:
+    """The record of what could not be undone stays: the next start of the server undoes it."""
+    if not undo.is_complete:
+        return
     grave = await in_thread(trash.throw_away, runtime.paths.trash, runtime.paths.pod(record.id))
     start(runtime, in_thread(trash.delete, grave))
 

@@ -58,10 +58,11 @@ def test_a_step_that_cannot_be_undone_does_not_keep_the_others() -> None:
 
     async def scenario() -> None:
         async with Undo() as undo:
-            undo.add(done.append, "first")
+            undo.add(lambda: done.append(f"first, complete: {undo.is_complete}"))
             undo.add(fail)
+            undo.add(lambda: done.append(f"complete: {undo.is_complete}"))
             raise ValueError("the reason")
 
     with pytest.raises(ValueError, match="the reason"):
         asyncio.run(scenario())
-    assert done == ["first"]
+    assert done == ["complete: True", "first, complete: False"]

@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -159,10 +161,29 @@ def test_a_log_directory_that_cannot_be_made_fails_the_call_with_its_name(node: 
     node(scenario)
 
 
-def full_disk_for(name: str) -> Callable[[str, str], None]:
-    import errno
-    import os
+def test_what_cannot_be_undone_is_left_to_the_next_start(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(node: Node) -> None:
+        node.gate.fail["detach"] = OSError("not now")
+        with monkeypatch.context() as patched:
+            patched.setattr("cri_server.etc_files.write", full_disk_for_files)
+            with pytest.raises(grpc.aio.AioRpcError, match="no space is left"):
+                await node.run_pod()
+        node.gate.fail.clear()
+        assert not (await node.client("ListPodSandbox")).items
+        assert node.network.attached
+        await node.run_pod()  # the name is free
+        await node.restart()
+        assert len(os.listdir(node.paths.pods)) == 1
+        assert len(node.network.attached) == 1
 
+    node(scenario)
+
+
+def full_disk_for_files(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def full_disk_for(name: str) -> Callable[[str, str], None]:
     rename = os.rename
 
     def renamed(source: str, target: str) -> None:
