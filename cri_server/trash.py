@@ -6,7 +6,6 @@ A folder that is in the trash is gone for everyone; what a dead server left ther
 import errno
 import os
 import shutil
-from contextlib import suppress
 
 import structlog
 
@@ -18,8 +17,12 @@ log = structlog.get_logger()
 def throw_away(trash: str, folder: str) -> str:
     """Move ``folder`` into the trash and return where it is now; nothing happens to a folder that is not there."""
     grave = os.path.join(trash, f"{os.path.basename(folder)}.{new_id()[:8]}")
-    with suppress(FileNotFoundError):
+    try:
         os.rename(folder, grave)
+    except FileNotFoundError:
+        if os.path.lexists(folder):  # then it is the trash that is not there
+            os.makedirs(trash, 0o700, exist_ok=True)
+            os.rename(folder, grave)
     return grave
 
 
