@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import random
 import resource
 import signal
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,23 @@ from sandbox.errors import InvalidSpec, PodProcessGone, SandboxError, StartFailu
 from sandbox.pod_process_link import PodProcess, open_connection
 from sandbox.pod_processes import PodProcesses
 from sandbox.specs import GuestSpec, MountSpec, PodSpec, ProgramSpec, Run
+from tests.prerequisites import require_tool
 from tests.sandbox.conftest import Exits, Node, log_lines
 
 
 async def start(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
     return await process.start(spec.container_id, node.write(spec))
+
+
+async def start_and_kill(at_once: asyncio.Semaphore, process: PodProcess, node: Node, spec: GuestSpec) -> None:
+    """The kill comes at any moment: before the guest is forked, while it starts, when it runs."""
+    async with at_once:
+        starting = asyncio.create_task(start(process, node, spec))
+        await asyncio.wait([starting], timeout=random.uniform(0, 0.02))
+        await process.signal(spec.container_id, signal.SIGKILL)
+        with contextlib.suppress(StartFailure):
+            await starting
+            await process.signal(spec.container_id, signal.SIGKILL)
 
 
 def descriptors(pid: int) -> dict[int, str]:
@@ -472,6 +486,87 @@ def test_the_longest_reason_of_a_failed_start_is_heard(node: Node) -> None:
         with pytest.raises(StartFailure, match="memory"):
             await start(process, node, node.guest_spec(pod, "hello", limits=limits))
         assert "memory" in (await exits.next()).message
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize("host_network", [False, True])
+@pytest.mark.parametrize("host_ipc", [False, True])
+def test_a_pod_shares_with_the_host_what_it_asks_for(node: Node, host_network: bool, host_ipc: bool) -> None:
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            process = await processes.run(node.pod_spec(host_network=host_network, host_ipc=host_ipc))
+            for name, shared in (("net", host_network), ("uts", host_network), ("ipc", host_ipc), ("pid", False)):
+                ours, hosts = os.readlink(f"/proc/{process.pid}/ns/{name}"), os.readlink(f"/proc/self/ns/{name}")
+                assert (ours == hosts) is shared
+
+    asyncio.run(scenario())
+
+
+def test_hostname_and_sysctls_are_the_pods_own(node: Node) -> None:
+    nsenter = require_tool("nsenter")
+    sysctls = {"net.ipv4.ip_unprivileged_port_start": "7", "kernel.shmmax": "77777", "net/ipv4/tcp_syncookies": "0"}
+    paths = [f"/proc/sys/{name.replace('.', '/')}" for name in sysctls]
+    before = [Path(path).read_text() for path in paths]
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            process = await processes.run(node.pod_spec(hostname="bear", sysctls=sysctls))
+            inside = [str(nsenter), f"--target={process.pid}", "--net", "--ipc", "--uts"]
+            command = [*inside, "sh", "-c", f"hostname; cat {' '.join(paths)}"]
+            shown = await asyncio.to_thread(subprocess.check_output, command, text=True)
+            assert shown.split() == ["bear", *sysctls.values()]
+
+    asyncio.run(scenario())
+    assert [Path(path).read_text() for path in paths] == before
+    assert socket.gethostname() != "bear"
+
+
+def test_a_guest_killed_while_it_starts_is_a_failed_start(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        mounts = [MountSpec(str(node.folder), f"/mounts/{number}", True, False) for number in range(1000)]
+        spec = node.guest_spec(pod, "sleeper", mounts=mounts)  # they take their time
+        starting = asyncio.create_task(start(process, node, spec))
+        await until(lambda: cgroup.processes(node.layout, f"{pod.cgroup}/{spec.container_id}") != [])
+        await process.signal(spec.container_id, signal.SIGKILL)
+        with pytest.raises(StartFailure, match="status -9 before its first instruction"):
+            await starting
+        run = run_record.read(spec.run_path)
+        assert (run.exit_code, run.reason) == (128, "StartError")
+
+    in_pod(node, scenario)
+
+
+def test_a_guest_killed_from_outside_is_not_out_of_memory(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        run = await start(process, node, node.guest_spec(pod, "busy", limits={"memory_limit": 32 << 20}))
+        os.kill(run.pid, signal.SIGKILL)
+        ended = await exits.next()
+        assert (ended.exit_code, ended.reason) == (137, "Error")
+
+    in_pod(node, scenario)
+
+
+def test_after_many_containers_nothing_of_them_is_left(node: Node) -> None:
+    """Started several at a time, some of them killed at any moment."""
+
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        for guest in ("hello", "sleeper"):  # their code stays loaded
+            await start(process, node, node.guest_spec(pod, guest))
+        await exits.next()
+        before = sorted(descriptors(process.pid)), cgroup.processes(node.layout, pod.cgroup)
+        specs = [node.guest_spec(pod, "sleeper" if number % 3 else "hello") for number in range(200)]
+        at_once = asyncio.Semaphore(8)
+        await asyncio.gather(*(start_and_kill(at_once, process, node, spec) for spec in specs))
+        for _ in specs:
+            await exits.next()
+        assert (sorted(descriptors(process.pid)), cgroup.processes(node.layout, pod.cgroup)) == before
+        assert all(run_record.read(spec.run_path).finished_at for spec in specs)
+        groups = {path.name for path in Path(node.layout.mounts[0] + pod.cgroup).iterdir() if path.is_dir()}
+        assert not groups & {spec.container_id for spec in specs}
+        assert len(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()) == 1
 
     in_pod(node, scenario)
 
