@@ -34,6 +34,8 @@ async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) 
         )
     except (SandboxError, ImageStoreError) as error:
         raise StartupError(str(error)) from error
+    except OSError as error:
+        raise StartupError(f"the server cannot start on this machine: {error}; run it as root") from error
 
 
 async def _open_images(settings: Settings, paths: Paths, stack: AsyncExitStack) -> ImageStore:

@@ -8,7 +8,12 @@ import typer
 
 from cri_server.errors import StartupError, UnusableSetting
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Container runtime for WebAssembly pods (CRI v1).")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback in a log is no place for frames and colours
+    help="Container runtime for WebAssembly pods (CRI v1).",
+)
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file.")
 app.add_typer(config_app, name="config")
 
