@@ -28,6 +28,10 @@ class EventLoop:
     def call_later(self, seconds: float, callback: Callback) -> None:
         self._timers.append((time.monotonic() + seconds, callback))
 
+    def cancel(self, callback: Callback) -> None:
+        """Do not call it later."""
+        self._timers = [(when, each) for when, each in self._timers if each != callback]
+
     def run_forever(self) -> None:
         while True:
             self.run_once()

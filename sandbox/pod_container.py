@@ -22,6 +22,8 @@ from sandbox.specs import GuestSpec, Run
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.guest import Prepared
 
+START_SECONDS = 60.0
+"""What a start may take. A start section of the guest's own is part of it, and may compute for ever."""
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
 _REASON_CHARACTERS = 4000
@@ -119,10 +121,17 @@ class PodContainer:
         self._pidfd = os.pidfd_open(self._pid)
         self._loop.watch(self._report, self._process_report)
         self._loop.watch(self._pidfd, self._process_exit)
+        self._loop.call_later(START_SECONDS, self._end_start)
+
+    def _end_start(self) -> None:
+        message = f"container {self.spec.container_id} did not start within {START_SECONDS:.0f} s: let the module's "
+        self.run = Run(message=message + "start section do less, or look for what its mounts wait for")
+        self.signal(signal.SIGKILL)
 
     def _process_report(self) -> None:
         report = os.read(self._report, _REPORT_BYTES)
         self._loop.unwatch(self._report)
+        self._loop.cancel(self._end_start)
         if report.startswith(b"S"):
             pid, _, message = report[1:].partition(b"M")
             self._report_started(int(pid), os.fsdecode(message))

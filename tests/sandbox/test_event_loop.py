@@ -58,7 +58,7 @@ def test_a_number_that_is_taken_again_within_a_round_is_not_told_of_its_past(loo
 
 
 def test_an_unwatched_descriptor_is_not_told(loop: EventLoop, pipe: tuple[int, int]) -> None:
-    loop.watch(pipe[0], lambda: os.abort())
+    loop.watch(pipe[0], os.abort)
     os.write(pipe[1], b"x")
     loop.unwatch(pipe[0])
     loop.unwatch(pipe[0])
@@ -70,6 +70,8 @@ def test_timers_run_once_when_they_are_due(loop: EventLoop) -> None:
     told: list[str] = []
     loop.call_later(0.02, lambda: told.append("later"))
     loop.call_later(0, lambda: told.append("now"))
+    loop.call_later(0, os.abort)
+    loop.cancel(os.abort)
     while "later" not in told:
         loop.run_once()
     assert told == ["now", "later"]

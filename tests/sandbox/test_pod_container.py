@@ -1,0 +1,56 @@
+"""A container in its pod process, where the real one would have to be waited for."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from sandbox import run_record
+from sandbox.zygote_link import library_path
+from tests.guests.compiled import compiled_guest
+from tests.sandbox.conftest import Node
+from tests.sandbox.wasm.conftest import ROOT
+
+_POD = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+from sandbox import pod_container, records
+from sandbox.cgroup import tree
+from sandbox.event_loop import EventLoop
+from sandbox.specs import GuestSpec
+from sandbox.wasm.engine import Engine
+
+os.dup2(os.open("/dev/null", os.O_RDWR), 3)
+pod_container.START_SECONDS = 0.3
+spec = GuestSpec.from_json(records.read_record(sys.argv[3], "guest"))
+tree.create_pod_group(tree.detect(), spec.pod_cgroup)
+ended, loop = [], EventLoop()
+container = pod_container.PodContainer(loop, tree.detect(), spec, lambda started: None, ended.append)
+container.start(Engine(sys.argv[2]).load(*sys.argv[4:6], "_start"))
+while not ended:
+    loop.run_once()
+print(json.dumps(ended[0].run.to_json()))
+"""
+
+
+def run(node: Node, guest: str, **changes: Any) -> dict[str, Any]:
+    """Its run, in a pod that has little patience with starts."""
+    spec = node.guest_spec(node.pod_spec(), guest, **changes)
+    kind, compiled = compiled_guest(guest)
+    words = [str(word) for word in (ROOT, library_path(), node.write(spec), kind, compiled)]
+    output = subprocess.check_output([sys.executable, "-S", "-E", "-s", "-c", _POD, *words], timeout=60)
+    found: dict[str, Any] = json.loads(output)
+    assert run_record.read(spec.run_path).to_json() == found
+    return found
+
+
+def test_a_start_that_does_not_end_is_ended(node: Node) -> None:
+    """As by a guest that loops in its start section: nobody could stop it, for it has not started."""
+    ended = run(node, "busy_at_start")
+    assert (ended["exit_code"], ended["reason"]) == (128, "StartError")
+    assert "start section" in ended["message"]
+
+
+def test_a_guest_that_has_started_is_given_its_time(node: Node) -> None:
+    assert run(node, "hello")["exit_code"] == 0
+    assert run(node, "tool", argv=["tool", "sleep", "0.6", "then", "exit", "3"])["exit_code"] == 3
