@@ -11,6 +11,8 @@ from typing import NamedTuple
 from sandbox import syscalls
 from sandbox.errors import InvalidSpec
 
+_HIGHEST_ID = (1 << 32) - 2
+
 
 class Identity(NamedTuple):
     uid: int
@@ -50,7 +52,16 @@ def resolve_identity(
     elif image_group and not explicit:
         gid = _find_group(rootfs, image_group)
     memberships = [] if strict else _memberships(rootfs, user.name)
-    return Identity(user.uid, gid, list(dict.fromkeys([gid, *memberships, *supplemental_groups])))
+    groups = list(dict.fromkeys([gid, *memberships, *supplemental_groups]))
+    for number in (user.uid, *groups):
+        _check_id(number)
+    return Identity(user.uid, gid, groups)
+
+
+def _check_id(number: int) -> None:
+    """The kernel takes the highest number for "leave it as it is", which is root."""
+    if not 0 <= number <= _HIGHEST_ID:
+        raise InvalidSpec(f"{number} is no user or group: name one from 0 to {_HIGHEST_ID} in pod and image")
 
 
 def _find_user(rootfs: Path | None, user: str) -> _User:
@@ -99,5 +110,10 @@ def _read_in_root(rootfs: Path, path: str) -> str:
         return ""  # an image without users: numbers only
     finally:
         os.close(root)
-    with open(descriptor, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    try:
+        with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as file:
+            return file.read()
+    except IsADirectoryError:
+        return ""
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,8 @@
 """Users and groups: the security context over the image's USER."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +81,31 @@ def test_a_symlink_inside_the_image_is_followed(rootfs: Path) -> None:
     (rootfs / "etc/passwd").rename(rootfs / "usr/passwd")
     (rootfs / "etc/passwd").symlink_to("/usr/passwd")
     assert resolve(rootfs, "www") == (33, 34, [34, 50, 51])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"image_user": "4294967295"},
+        {"image_user": "1:4294967295"},
+        {"image_user": "nobody"},
+        {"user": (1 << 32) - 1},
+        {"user": 1, "group": (1 << 32) - 1},
+        {"supplemental": (1 << 32,)},
+    ],
+)
+def test_a_number_that_the_kernel_takes_for_no_change_is_refused(rootfs: Path, words: dict[str, Any]) -> None:
+    """Else the guest would stay root, while all that is told of it is that number."""
+    (rootfs / "etc/passwd").write_text("nobody:x:4294967295:5::/:/x\n")
+    with pytest.raises(InvalidSpec, match="is no user or group"):
+        resolve(rootfs, **words)
+    assert resolve(rootfs, user=(1 << 32) - 2)[0] == 4294967294
+
+
+def test_a_directory_in_the_place_of_a_file_holds_no_users(rootfs: Path) -> None:
+    for name in ("passwd", "group"):
+        (rootfs / "etc" / name).unlink()
+        (rootfs / "etc" / name).mkdir()
+    before = os.listdir("/proc/self/fd")
+    assert resolve(rootfs, "1000") == (1000, 0, [0])
+    assert os.listdir("/proc/self/fd") == before
