@@ -586,3 +586,62 @@ def test_a_full_disk_blocks_the_log_and_loses_nothing(node: Node) -> None:
         assert len(log_lines(spec)) == 100_000
 
     in_pod(node, scenario)
+
+
+def test_what_a_full_disk_did_not_take_is_written_after_the_guests_end(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        before = len(descriptors(process.pid))
+        spec = node.guest_spec(pod, "flood", "100000", log_path=str(node.small_disk(1 << 20) / "0.log"))
+        await start(process, node, spec)
+        await until(lambda: os.statvfs(spec.log_path).f_bavail == 0)
+        with pytest.raises(SandboxError, match="takes no more"):
+            await process.reopen_log(spec.container_id)
+        await process.signal(spec.container_id, signal.SIGTERM)
+        assert (await exits.next()).exit_code == 143
+        node.grow_disk(64 << 20)
+        await until(lambda: len(descriptors(process.pid)) == before + 1)  # the guest's code; the log is closed
+        numbers = [int(content.split()[-1]) for _, tag, content in log_lines(spec) if tag == "F"]
+        assert numbers == list(range(1_000_000, 1_000_000 + len(numbers)))
+        assert Path(spec.log_path).stat().st_size > 1 << 20
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "reason", "message"),
+    [
+        (["hello"], 0, "Completed", ""),
+        (["code", "77"], 77, "Error", ""),
+        (["failing"], 1, "Error", ""),
+        (["trap"], 134, "Error", "inner"),
+    ],
+)
+def test_a_component_exits_as_a_module_does(
+    node: Node, arguments: list[str], exit_code: int, reason: str, message: str
+) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "component", *arguments)
+        await start(process, node, spec)
+        run = await exits.next()
+        assert (run.exit_code, run.reason, message in run.message) == (exit_code, reason, True)
+        assert message in "\n".join(content for _, _, content in log_lines(spec))
+
+    in_pod(node, scenario)
+
+
+def test_a_client_that_does_not_read_is_cut_off_and_nobody_else(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        before = connections(process.pid)
+        with open_connection(processes.folder(pod.sandbox_id)):
+            await until(lambda: connections(process.pid) == before + 1)
+            for _ in range(1000):
+                await start(process, node, node.guest_spec(pod, "hello"))
+                assert (await exits.next()).exit_code == 0
+                if connections(process.pid) == before:
+                    break
+            assert connections(process.pid) == before
+
+    in_pod(node, scenario)
