@@ -32,6 +32,9 @@ class EventLoop:
         """Do not call it later."""
         self._timers = [(when, each) for when, each in self._timers if each != callback]
 
+    def close(self) -> None:
+        self._epoll.close()
+
     def run_forever(self) -> None:
         while True:
             self.run_once()

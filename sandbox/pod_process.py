@@ -46,9 +46,11 @@ def main(
     try:
         _detach(folder)
         failure = _enter_namespaces(spec)
-        PodProcess(spec, engine, programs, layout, listener, failure).serve()
+        loop = EventLoop()
+        PodProcess(loop, spec, engine, programs, layout, listener, failure).open()
+        loop.run_forever()
     finally:
-        sys.excepthook(*sys.exc_info())  # into the pod's complaints: serve() returns no other way
+        sys.excepthook(*sys.exc_info())  # into the pod's complaints: the loop ends no other way
         os._exit(1)
 
 
@@ -99,6 +101,7 @@ class PodProcess:
 
     def __init__(
         self,
+        loop: EventLoop,
         spec: PodSpec,
         engine: Engine,
         programs: dict[str, Loaded],
@@ -106,23 +109,23 @@ class PodProcess:
         listener: int,
         failure: str,
     ) -> None:
+        self._loop = loop
         self._spec = spec
         self._engine = engine
         self._programs = programs
         self._listener = listener
         self._failure = failure
-        self._loop = EventLoop()
         self._layout = layout
         self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
         self._starting: dict[str, tuple[int, int]] = {}
 
-    def serve(self) -> None:
+    def open(self) -> None:
+        """Take the pod's place in the cgroups and be there for clients, as far as the loop runs."""
         if not self._spec.cgroup_by_systemd:
             self._join_cgroup()
         syscalls.listen(self._listener)  # once more: a client now sees this process as its peer
         self._loop.watch(self._listener, self._process_connection)
-        self._loop.run_forever()
 
     def _join_cgroup(self) -> None:
         try:

@@ -9,7 +9,6 @@ private memory of the next pod, so it does next to nothing.
     fork        spec; listener, folder (fds)        pid
 """
 
-import gc
 import os
 import signal
 import socket
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from sandbox import control, pod_process, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
+from sandbox.rehearsal import rehearse
+from sandbox.shared_heap import settle
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.wasm.engine import Engine, Loaded
 
@@ -93,18 +94,12 @@ def _refuse_fork(request: control.Message) -> control.Message:
 
 def main() -> None:
     """``sys.argv``: descriptor of the server's connection, path of wasmtime's library, how many programs to hold."""
+    engine = Engine(sys.argv[2])
+    rehearse(engine)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also the guests'
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the server hears of a pod's end by itself
     syscalls.set_process_name(b"wasmlet-zygote")
     syscalls.bound_capabilities()  # here once, for all pods and guests: no process below executes a program
-    zygote = Zygote(socket.socket(fileno=int(sys.argv[1])), Engine(sys.argv[2]), int(sys.argv[3]))
-    _settle()
+    zygote = Zygote(socket.socket(fileno=int(sys.argv[1])), engine, int(sys.argv[3]))
+    settle()
     zygote.serve()
-
-
-def _settle() -> None:
-    """Leave as little as possible for a child to copy: no garbage, no collector, no holes to fill."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    syscalls.spare_memory()

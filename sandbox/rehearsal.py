@@ -1,0 +1,98 @@
+"""The life of a pod, played in the zygote before there is one.
+
+What runs for the first time makes Python write: into the code, to specialise it, into its cache of attributes, into the
+heap. What was written before the fork is shared by all pods.
+"""
+
+import os
+import select
+import socket
+
+from sandbox import control, records, run_record
+from sandbox.cgroup.layout import Layout
+from sandbox.event_loop import EventLoop
+from sandbox.pod_process import PodProcess
+from sandbox.specs import GuestSpec, PodSpec, ProgramSpec
+from sandbox.wasm.engine import Engine, Loaded
+
+_TIMES = 2
+_NAME = "rehearsal"
+_PROGRAM = ProgramSpec("module", _NAME, "_start")
+_POD = PodSpec(_NAME, "", host_network=True, host_ipc=True, cgroup="", cgroup_by_systemd=False, sysctls={})
+_NO_CGROUPS = Layout(unified=False, mounts=(), controllers={})
+
+
+def rehearse(engine: Engine) -> None:
+    """The guest's part ends where it would enter its root, for there is none. SIGCHLD must not be ignored."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind("")  # the kernel chooses an abstract address
+        for _ in range(_TIMES):
+            _play(engine, listener)
+
+
+def _play(engine: Engine, listener: socket.socket) -> None:
+    loop = EventLoop()
+    programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry)}
+    PodProcess(loop, _POD, engine, programs, _NO_CGROUPS, listener.fileno(), "").open()
+    spec, run = os.memfd_create(_NAME), os.memfd_create(_NAME)
+    os.write(spec, records.encode("guest", _guest(run).to_json()))
+    os.ftruncate(run, 2 * run_record.SLOT_BYTES)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.connect(listener.getsockname())
+        for request in _requests(spec):
+            control.send(server, request)
+            _await_answer(loop, server)
+    loop.run_once()  # it sees that its client has gone
+    loop.close()
+    os.close(spec)
+    os.close(run)
+
+
+def _requests(spec: int) -> list[control.Message]:
+    common = {"version": control.VERSION, "id": 1, "container": _NAME}
+    return [
+        {**common, "op": "hello"},
+        {**common, "op": "start", "spec": _path(spec)},
+        {**common, "op": "signal", "number": 0},
+    ]
+
+
+def _await_answer(loop: EventLoop, server: socket.socket) -> None:
+    while not _is_readable(server):
+        loop.run_once()
+    while _is_readable(server):
+        control.receive(server)
+
+
+def _is_readable(server: socket.socket) -> bool:
+    return bool(select.select([server], [], [], 0)[0])
+
+
+def _path(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _guest(run: int) -> GuestSpec:
+    return GuestSpec(
+        container_id=_NAME,
+        argv=[_NAME],
+        env=["PATH=/"],
+        working_dir="/",
+        program=_PROGRAM,
+        lower="",
+        layer=_path(run),
+        readonly_root=False,
+        mounts=[],
+        uid=0,
+        gid=0,
+        groups=[0],
+        pod_cgroup="",
+        limits={},
+        oom_score_adj=0,
+        memory_limit=0,
+        log_path="/dev/null",
+        stdin=False,
+        stdin_once=False,
+        tty=False,
+        run_path=_path(run),
+    )
