@@ -37,3 +37,15 @@ del numbers[:10]
 print(json.loads(json.dumps({"sum": sum(numbers)}))["sum"])
 """
     assert output_of(program) == str(sum(range(10, 1000)))
+
+
+def test_what_is_allocated_next_shares_a_page_with_its_pools_header() -> None:
+    program = """
+import sys
+from sandbox.shared_heap import settle
+settle()
+items = [bytes(size - sys.getsizeof(b"")) for size in range(48, 512, 16)]
+near = [item for item in items if id(item) % 16384 < 4096]
+print(len(near) > len(items) * 3 / 4)  # a place that was left free since may be taken first
+"""
+    assert output_of(program) == "True"
