@@ -84,6 +84,10 @@ class Compiler:
         """Of code that this server has found right. No I/O."""
         return self._verified.get(digest)
 
+    def is_ready(self, digest: str) -> bool:
+        """Whether this server has found the code right and it is still there. A single look at the disk."""
+        return digest in self._verified and self.code_path(digest).exists()
+
     def code_size(self, digest: str) -> int:
         """In bytes, 0 where there is none. Blocking."""
         try:

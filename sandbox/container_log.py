@@ -138,7 +138,14 @@ class LogStream:
 def open_log(path: str) -> int:
     """A descriptor that appends. CRI: the folder 0755 and the file 0640 are made. Raises SandboxError."""
     try:
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            return _open(path)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            return _open(path)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)

@@ -69,15 +69,22 @@ def _escaped(path: str) -> str:
 
 def _attach(tree: int, mount: MountSpec) -> None:
     try:
-        target = _make_target(mount.target, stat.S_ISDIR(os.fstat(tree).st_mode))
         propagation = syscalls.MS_SLAVE if mount.propagate else syscalls.MS_PRIVATE
         syscalls.set_mount_attributes(tree, _HARMLESS, propagation, syscalls.AT_RECURSIVE)
         if mount.readonly:
             syscalls.set_mount_attributes(tree, syscalls.MOUNT_ATTR_RDONLY, 0)
-        syscalls.move_mount(tree, target)
+        _move(tree, mount.target)
     except OSError as error:
         raise StartFailure(f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}") from error
     os.close(tree)
+
+
+def _move(tree: int, target: str) -> None:
+    """What the image leaves free is there since the container was created."""
+    try:
+        syscalls.move_mount(tree, target)
+    except FileNotFoundError:
+        syscalls.move_mount(tree, _make_target(target, stat.S_ISDIR(os.fstat(tree).st_mode)))
 
 
 def _make_target(path: str, is_directory: bool) -> str:

@@ -31,6 +31,7 @@ AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
+MOVE_MOUNT_T_SYMLINKS = 0x10
 MOUNT_ATTR_RDONLY = 1
 MOUNT_ATTR_NOSUID = 2
 MOUNT_ATTR_NODEV = 4
@@ -165,9 +166,9 @@ def open_tree(path: str) -> int:
 
 
 def move_mount(tree: int, target: str) -> None:
-    """Attach the detached mounts of ``tree`` at ``target``."""
-    raw = os.fsencode(target)
-    _checked(_move_mount(_SYS_MOVE_MOUNT, tree, b"", -100, raw, MOVE_MOUNT_F_EMPTY_PATH), target)
+    """Attach the detached mounts of ``tree`` at ``target``, symlinks followed."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS
+    _checked(_move_mount(_SYS_MOVE_MOUNT, tree, b"", -100, os.fsencode(target), flags), target)
 
 
 def set_mount_attributes(tree: int, attributes: int, propagation: int, flags: int = 0) -> None:

@@ -3,8 +3,6 @@
 The log file is not made here. CRI: after a failed creation the kubelet would count it as a past attempt.
 """
 
-import os
-
 import structlog
 
 from cri_server import stop_signal, trash
@@ -22,7 +20,7 @@ from cri_server.rpc.container_remove import remove_container
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from cri_server.undo import Undo
-from sandbox import run_record
+from sandbox import container_layer, run_record
 from sandbox.records import write_record
 from sandbox.specs import GuestSpec, Run
 
@@ -113,8 +111,7 @@ def _new_record(runtime: Runtime, plan: ContainerPlan, container_id: str) -> Con
 def _write(runtime: Runtime, plan: ContainerPlan, record: ContainerRecord) -> GuestSpec:
     """The record of the container comes last: it is the commit."""
     guest = plan.guest(runtime, record.id)
-    for name in ("upper", "work", "root"):
-        os.makedirs(os.path.join(guest.layer, name), 0o755)
+    container_layer.make(guest)
     run_record.prepare(guest.run_path)
     write_record(runtime.paths.guest_record(record.sandbox_id, record.id), "guest", guest.to_json())
     record.save(runtime.paths.container_record(record.sandbox_id, record.id))

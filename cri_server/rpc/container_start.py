@@ -4,11 +4,9 @@ recorded.
 A start that fails leaves the container EXITED, 128 ``StartError``, and is an error of the RPC as well.
 """
 
-import os
-
 import structlog
 
-from cri_server import log_directory, pod_watch
+from cri_server import pod_watch
 from cri_server.blocking import in_thread
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
@@ -48,9 +46,8 @@ def _check(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
 
 
 async def _prepare(runtime: Runtime, container: Container) -> None:
-    """The log's directory, and compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
+    """Compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
     try:
-        await in_thread(log_directory.make, os.path.dirname(container.guest.log_path))
         await _refresh_program(runtime, container)
     except SandboxError as error:
         now = runtime.clock.now()

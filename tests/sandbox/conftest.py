@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import records, run_record, syscalls
+from sandbox import container_layer, records, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.pod_process_link import PodProcess
 from sandbox.pod_processes import PodProcesses
@@ -78,8 +78,6 @@ class Node:
     def guest_spec(self, pod: PodSpec, guest: str, /, *arguments: str, **changes: Any) -> GuestSpec:
         container_id = secrets.token_hex(32)
         folder = self.folder / container_id
-        for name in ("upper", "work", "root"):
-            (folder / "layer" / name).mkdir(parents=True)
         kind, compiled = compiled_guest(guest)
         spec = GuestSpec(
             container_id=container_id,
@@ -104,8 +102,10 @@ class Node:
             tty=False,
             run_path=str(folder / "run"),
         )
+        spec = spec._replace(**changes)
+        container_layer.make(spec)
         run_record.prepare(spec.run_path)
-        return spec._replace(**changes)
+        return spec
 
     def write(self, spec: GuestSpec) -> str:
         path = str(Path(spec.run_path).parent / "guest.record")

@@ -1,0 +1,29 @@
+"""A container's writable layer on the disk, as its creation leaves it for its start, which somebody waits for."""
+
+import os
+from contextlib import suppress
+
+from sandbox.specs import GuestSpec, MountSpec
+
+
+def make(spec: GuestSpec) -> None:
+    """The directories that the root is made of, and in them where mounts will be. Raises OSError."""
+    for name in ("upper", "work", "root"):
+        os.makedirs(os.path.join(spec.layer, name), 0o755)
+    for mount in spec.mounts:
+        if not _is_images(mount.target, spec.lower):
+            with suppress(FileExistsError, NotADirectoryError):  # mounts in each other's way: the start tells of it
+                _make_target(spec.layer + "/upper" + mount.target, mount)
+
+
+def _is_images(target: str, lower: str) -> bool:
+    """Whether the image has a say in where ``target`` is: a symlink may stand in the way."""
+    return bool(lower) and os.path.lexists(os.path.join(lower, target.split("/")[1]))
+
+
+def _make_target(path: str, mount: MountSpec) -> None:
+    if os.path.isdir(mount.source):
+        os.makedirs(path, 0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
