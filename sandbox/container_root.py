@@ -17,8 +17,7 @@ _HARMLESS = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
 
 def enter(spec: GuestSpec) -> None:
     """Make the root of the container the calling process's only file system. Raises StartFailure."""
-    syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    _leave_hosts_mounts()
     mounts = sorted(spec.mounts, key=lambda mount: mount.target.count("/"))
     trees = [(_open_source(mount), mount) for mount in mounts]
     _change_root(spec)
@@ -27,6 +26,17 @@ def enter(spec: GuestSpec) -> None:
     _make_directory(spec.working_dir)
     if spec.readonly_root:
         _forbid_writing()
+
+
+def _leave_hosts_mounts() -> None:
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    except OSError as error:
+        raise StartFailure(
+            f"the container's mounts cannot be apart from the host's: {error.strerror}; "
+            "run wasmlet as root, where / is a mount point"
+        ) from error
 
 
 def _open_source(mount: MountSpec) -> int:

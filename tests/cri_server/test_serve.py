@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -81,6 +82,13 @@ def test_both_services_answer_at_their_first_calls(server: RealNode) -> None:
         assert Path(usage.fs_id.mountpoint).is_dir()
         conditions = client.call("Status", cri.StatusRequest()).status.conditions
         assert {each.type: each.status for each in conditions} == {"RuntimeReady": True, "NetworkReady": True}
+
+
+def test_a_server_may_open_as_many_files_as_the_machine_lets_it(server: RealNode) -> None:
+    process = server.server.process
+    assert process is not None
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 def test_the_log_is_json_where_nobody_looks(server: RealNode) -> None:
