@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from image_store.records import ImageRecord, Layer, ProgramRecord
 from image_store.set_aside import set_aside
 
 FILE_NAME = "images.db"
+_JOURNAL_BYTES = 1 << 18
 
 _APPLICATION = 0x77617369
 _VERSION = 1
@@ -96,11 +97,18 @@ class Catalog:
             # EXTRA: the journal's end is on the disk too when a change is acknowledged.
             database.execute("PRAGMA synchronous = EXTRA")
             database.execute("PRAGMA foreign_keys = ON")
+            database.execute("PRAGMA journal_mode = PERSIST")
             _prepare(database)
+            self._reserve_journal()
         except BaseException:
             database.close()
             raise
         return database
+
+    def _reserve_journal(self) -> None:
+        """Space for a change when the disk is full: then images must be removed to gain some."""
+        with suppress(OSError), open(f"{self._path}-journal", "ab") as journal:
+            os.posix_fallocate(journal.fileno(), 0, _JOURNAL_BYTES)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
