@@ -155,9 +155,10 @@ static void print_long_line(char **words) {
 static void allocate(char **words) {
     long mebibytes = atol(words[0]);
     for (long each = 0; each < mebibytes; each++) {
-        void *memory = malloc(1 << 20);
+        volatile char *memory = malloc(1 << 20); // else the compiler leaves it all out
         check(memory != NULL, "memory");
-        memset(memory, 1, 1 << 20);
+        for (long place = 0; place < 1 << 20; place += 4096)
+            memory[place] = 1;
     }
     printf("allocated %ld MiB\n", mebibytes);
 }
