@@ -1,0 +1,189 @@
+"""A real kubelet without an API server: its pods are manifests in a folder, its answers those of its own API."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from tests.e2e.node_namespaces import ADDRESS
+from tests.e2e.pods import NAMESPACE, Pod
+from tests.prerequisites import require_tool
+
+NODE = "node"
+
+_PORT = 10250
+_SECONDS = 150
+"""Most of what is waited for takes one or two; the kubelet's longest cycles take a minute, on an idle machine."""
+
+
+class Kubelet:
+    """``folder``: of its own; ``cgroup``: the group that its pods belong below, which is there."""
+
+    def __init__(self, folder: Path, socket: Path, cgroup: str) -> None:
+        self.folder = folder
+        self.log = folder / "kubelet.log"
+        self.manifests = folder / "manifests"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._program = require_tool("kubelet")
+        self._certificates = folder / "certificates"
+        self._config = folder / "config.json"
+        self.manifests.mkdir(parents=True)
+        self._config.write_text(json.dumps(self._settings(socket, cgroup)))
+
+    def start(self) -> None:
+        """Return when it is healthy and its API answers."""
+        options = {
+            "config": self._config,
+            "root-dir": self.folder / "root",
+            "cert-dir": self._certificates,
+            "hostname-override": NODE,
+            "node-ip": ADDRESS,
+        }
+        command = [str(self._program), *(f"--{name}={value}" for name, value in options.items())]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.eventually(self._is_healthy, "the kubelet is healthy")
+
+    def stop(self) -> None:
+        """Its pods go on."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait()
+            self.process = None
+
+    # ---- manifests --------------------------------------------------------------------------------------------------
+
+    def run(self, pod: Pod) -> None:
+        """Put its manifest there, complete from the first moment."""
+        name = pod["metadata"]["name"]
+        fresh = self.folder / f"{name}.json"
+        fresh.write_text(json.dumps(pod))
+        fresh.rename(self._manifest(name))
+
+    def remove(self, name: str) -> None:
+        self._manifest(name).unlink()
+
+    def remove_all(self) -> None:
+        for each in self.manifests.iterdir():
+            each.unlink()
+
+    def _manifest(self, name: str) -> Path:
+        return self.manifests / f"{name}.json"
+
+    # ---- its API ----------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **query: str) -> urllib3.BaseHTTPResponse:
+        """Whatever the answer is; its body is there to be read."""
+        with self._api() as api:
+            return api.request("GET", path, fields=query, retries=False)
+
+    def pods(self) -> dict[str, Pod]:
+        """By the name in the manifest."""
+        items = json.loads(self.get("/pods").data)["items"] or []
+        return {pod["metadata"]["name"].removesuffix(f"-{NODE}"): pod for pod in items}
+
+    def container_log(self, pod: str, container: str = "main", **query: str) -> list[str]:
+        answer = self.get(_log_path(pod, container), **query)
+        assert answer.status == 200, answer.data
+        return answer.data.decode().splitlines()
+
+    def log_file(self, pod: str, container: str = "main") -> Path:
+        """Where the runtime writes it, of the container's first start. The pod's name is used once."""
+        [folder] = self.folder.glob(f"logs/{NAMESPACE}_{pod}-{NODE}_*")
+        return folder / container / "0.log"
+
+    @contextmanager
+    def followed_log(self, pod: str, container: str = "main", **query: str) -> Iterator[Iterator[str]]:
+        """Lines as they come."""
+        with self._api() as api:
+            fields = {"follow": "true", **query}
+            answer = api.request("GET", _log_path(pod, container), fields=fields, preload_content=False)
+            yield (line.decode().rstrip("\n") for line in answer)
+
+    def runtime_errors(self) -> dict[str, int]:
+        """How often which kind of call to the runtime failed, since the kubelet's start."""
+        metric = 'kubelet_runtime_operations_errors_total{operation_type="'
+        lines = [
+            line.removeprefix(metric) for line in self.get("/metrics").data.decode().splitlines() if metric in line
+        ]
+        return {name: int(float(count)) for name, _, count in (line.partition('"} ') for line in lines)}
+
+    def _api(self) -> urllib3.HTTPSConnectionPool:
+        """It presents a certificate that it made itself at its start."""
+        certificate = str(self._certificates / "kubelet.crt")
+        return urllib3.HTTPSConnectionPool(
+            ADDRESS, _PORT, timeout=60, ca_certs=certificate, server_hostname=NODE, assert_hostname=NODE
+        )
+
+    def _is_healthy(self) -> bool:
+        try:
+            return self.get("/healthz").data == b"ok"
+        except (OSError, urllib3.exceptions.HTTPError):  # also of a certificate that is yet to be made
+            return False
+
+    # ---- waiting ----------------------------------------------------------------------------------------------------
+
+    def eventually(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + _SECONDS
+        while not condition():
+            ended = self.process is None or self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise AssertionError(f"it has not happened that {what}; the kubelet says:\n{self._last_words()}")
+            time.sleep(0.1)
+
+    def pod_when(self, name: str, condition: Callable[[Pod], bool]) -> Pod:
+        """The pod as it is as soon as it meets the condition."""
+        seen: Pod = {}
+
+        def is_met() -> bool:
+            nonlocal seen
+            seen = self.pods().get(name, {})
+            return bool(seen) and condition(seen)
+
+        try:
+            self.eventually(is_met, f"pod {name} is as expected")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nIts status: {json.dumps(seen.get('status'), indent=1)}") from None
+        return seen
+
+    def _last_words(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-40:])
+
+    def _settings(self, socket: Path, cgroup: str) -> dict[str, Any]:
+        """Beside the endpoint only what a node without API server needs, beside others on a machine of any kind."""
+        return {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "containerRuntimeEndpoint": f"unix://{socket}",
+            "staticPodPath": str(self.manifests),
+            "podLogsDir": str(self.folder / "logs"),
+            "volumePluginDir": str(self.folder / "volume-plugins"),
+            "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
+            "authorization": {"mode": "AlwaysAllow"},
+            "cgroupRoot": cgroup,
+            "enforceNodeAllocatable": [],
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "evictionHard": dict.fromkeys(("memory.available", "nodefs.available", "imagefs.available"), "1%"),
+        }
+
+
+@contextmanager
+def kubelet(folder: Path, socket: Path, cgroup: str) -> Iterator[Kubelet]:
+    """The caller is in the namespaces of a node. Skips the test where there is no kubelet."""
+    running = Kubelet(folder, socket, cgroup)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def _log_path(pod: str, container: str) -> str:
+    return f"/containerLogs/{NAMESPACE}/{pod}-{NODE}/{container}"

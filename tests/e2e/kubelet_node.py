@@ -1,0 +1,90 @@
+"""A node with a kubelet, wasmlet below it and a registry, as if on a machine of its own."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cri_server.cri_v1 import api_pb2 as cri
+from sandbox.cgroup import tree as cgroup
+from tests.bench.cgroup_hierarchies import remove_groups
+from tests.docker_registry import docker_registry
+from tests.e2e.kubelet import Kubelet, kubelet
+from tests.e2e.node_namespaces import node_namespaces
+from tests.guests.compiled import guest
+from tests.images import push_artifact
+from tests.prerequisites import require_root, require_tool
+from tests.wasmlet_server import WasmletServer
+
+_POD_NAME = "io.kubernetes.pod.name"
+
+
+@dataclass(frozen=True)
+class KubeletNode:
+    kubelet: Kubelet
+    server: WasmletServer
+    registry: str
+
+    def image(self, guest_name: str, tag: str = "latest") -> str:
+        """Reference of a guest's image, in the registry."""
+        return push_artifact(self.registry, guest_name, guest(guest_name), tag)
+
+    def tool(self, *commands: str, name: str = "main", **fields: Any) -> dict[str, Any]:
+        """A container of a manifest that runs commands of the guest of many uses, quoted as for a shell."""
+        arguments = shlex.split(" then ".join(commands))
+        image = self.image("tool")
+        return {"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "args": arguments, **fields}
+
+    def call(self, method: str, **fields: Any) -> Any:
+        """Of the CRI, beside the kubelet."""
+        with self.server.client as client:
+            return client.call(method, getattr(cri, f"{method}Request")(**fields))
+
+    def sandboxes(self, pod: str) -> list[cri.PodSandbox]:
+        """Those of a pod that are listed, in whichever state."""
+        items: list[cri.PodSandbox] = self.call("ListPodSandbox").items
+        return [item for item in items if item.labels[_POD_NAME].startswith(f"{pod}-")]
+
+    @contextmanager
+    def server_killed(self) -> Iterator[None]:
+        """For a while, as a crash would."""
+        self.server.kill()
+        try:
+            yield
+        finally:
+            self.server.start()
+
+    def is_running(self, pod: str) -> bool:
+        return any(sandbox.state == cri.SANDBOX_READY for sandbox in self.sandboxes(pod))
+
+
+@contextmanager
+def kubelet_node(folder: Path) -> Iterator[KubeletNode]:
+    """Nothing of it is left afterwards. Skips the test where a program is missing."""
+    require_root()
+    for program in ("ip", "kubelet"):
+        require_tool(program)
+    with (
+        node_namespaces(folder / "shown"),
+        docker_registry(folder / "registry") as registry,
+        _server(folder / "wasmlet") as server,
+        kubelet(folder / "kubelet", server.socket, server.cgroup_parent) as running,
+    ):
+        yield KubeletNode(running, server, registry)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[WasmletServer]:
+    """With the cgroup that the kubelet takes for the root; it makes groups in more hierarchies than wasmlet."""
+    server = WasmletServer(folder)
+    cgroup.create_pod_group(cgroup.detect(), server.cgroup_parent)
+    try:
+        server.start()
+        yield server
+    finally:
+        try:
+            server.clean_up()
+        finally:
+            remove_groups(server.cgroup_parent.strip("/"))

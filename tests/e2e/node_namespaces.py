@@ -1,0 +1,72 @@
+"""A network and mounts of its own for a test, as if it ran on a node of its own.
+
+A kubelet refuses a node whose only address is loopback, and writes to places of the machine that no setting moves. So
+the calling thread enters new namespaces, and with it all that it starts from then on, threads included. When the last
+of these ends, the kernel removes interfaces, addresses, rules and mounts, however the test came to its end.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox import syscalls
+
+ADDRESS = "192.0.2.10"
+"""The node's, of the range for documentation: nothing else has it."""
+
+_NETWORK = f"""
+link set lo up
+link add node0 type veth peer name node1
+address add {ADDRESS}/24 dev node0
+link set node0 up
+link set node1 up
+route add default via 192.0.2.1 dev node0
+"""
+_HIDDEN = ("/var/lib", "/var/log")
+"""Where a kubelet keeps things whatever its configuration says."""
+
+_KERNEL_SETTINGS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""Which a kubelet sets at its start, for the whole machine."""
+
+
+@contextmanager
+def node_namespaces(folder: Path) -> Iterator[None]:
+    """``folder``: of its own, for what is shown in place of the machine's files. The caller is root."""
+    former = {kind: os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")}
+    working_directory = Path.cwd()
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS)
+        _make_network()
+        _hide_the_machine(folder)
+        yield
+    finally:
+        syscalls.setns(former["net"], syscalls.CLONE_NEWNET)
+        syscalls.setns(former["mnt"], syscalls.CLONE_NEWNS)
+        os.chdir(working_directory)
+        for descriptor in former.values():
+            os.close(descriptor)
+
+
+def _make_network() -> None:
+    subprocess.run(["ip", "-batch", "-"], input=_NETWORK.encode(), check=True)
+
+
+def _hide_the_machine(folder: Path) -> None:
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    for path in _HIDDEN:
+        syscalls.mount("tmpfs", path, "tmpfs", 0)
+    folder.mkdir(parents=True)
+    for setting in _KERNEL_SETTINGS:
+        original = Path("/proc/sys", setting)
+        shown = folder / original.name
+        shown.write_bytes(original.read_bytes())
+        syscalls.mount(str(shown), str(original), "", syscalls.MS_BIND)

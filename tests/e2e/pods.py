@@ -1,0 +1,37 @@
+"""Manifests of pods, and what the kubelet's API tells of pods."""
+
+from typing import Any
+
+NAMESPACE = "default"
+
+Pod = dict[str, Any]
+
+
+def manifest(name: str, *containers: dict[str, Any], **spec: Any) -> Pod:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": list(containers), **spec}}
+
+
+def status_of(pod: Pod, container: str = "main") -> dict[str, Any]:
+    """What is told of a container; empty before anything is."""
+    status = pod["status"]
+    told = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
+    found: list[dict[str, Any]] = [each for each in told if each["name"] == container]
+    return found[0] if found else {}
+
+
+def is_ready(pod: Pod) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any((each["type"], each["status"]) == ("Ready", "True") for each in conditions)
+
+
+def waiting_for(pod: Pod, container: str = "main") -> str:
+    """The reason why a container does not run; "" if there is none."""
+    reason: str = status_of(pod, container).get("state", {}).get("waiting", {}).get("reason", "")
+    return reason
+
+
+def ended(pod: Pod, container: str = "main") -> dict[str, Any]:
+    """How a container ended that is not started again; empty while it runs."""
+    end: dict[str, Any] = status_of(pod, container).get("state", {}).get("terminated", {})
+    return end
