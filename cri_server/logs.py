@@ -11,22 +11,20 @@ from cri_server.config import LogSettings
 
 
 def configure(settings: LogSettings) -> None:
-    """Also what libraries log through ``logging`` takes this way."""
+    """Also what libraries log through ``logging`` comes out so; our own takes the shorter way."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
     shared = _shared_processors()
+    rendering = _for_people() if _is_for_people(settings) else _for_machines()
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
+        processors=[*shared, *rendering],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(settings, shared))
-    logging.basicConfig(handlers=[handler], level=max(_level(settings), logging.INFO), force=True)
-    logging.getLogger("wasmlet").setLevel(_level(settings))
-
-
-def _level(settings: LogSettings) -> int:
-    return logging.getLevelNamesMapping()[settings.level.upper()]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *rendering]))
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
 
 
 def _shared_processors() -> list[Processor]:
@@ -35,14 +33,6 @@ def _shared_processors() -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-
-
-def _formatter(settings: LogSettings, shared: list[Processor]) -> structlog.stdlib.ProcessorFormatter:
-    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[strip, *(_for_people() if _is_for_people(settings) else _for_machines())],
-    )
 
 
 def _is_for_people(settings: LogSettings) -> bool:

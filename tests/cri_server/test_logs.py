@@ -12,6 +12,7 @@ from cri_server import logs
 from cri_server.config import LogSettings
 
 Format = Literal["auto", "console", "json"]
+Level = Literal["debug", "info", "warning", "error"]
 
 
 class Terminal(io.StringIO):
@@ -23,10 +24,10 @@ class Terminal(io.StringIO):
 def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """What comes out when something is logged by a server with these settings."""
 
-    def run(say: Callable[[], None], format: Format, stream: io.StringIO | None = None) -> str:
+    def run(say: Callable[[], None], format: Format, stream: io.StringIO | None = None, level: Level = "info") -> str:
         stream = stream or io.StringIO()
         monkeypatch.setattr(sys, "stderr", stream)
-        logs.configure(LogSettings(format=format))
+        logs.configure(LogSettings(format=format, level=level))
         say()
         return stream.getvalue()
 
@@ -63,6 +64,17 @@ def test_people_on_a_terminal_get_a_line_to_read(logged: Callable[..., str]) -> 
     assert "hello" in text
     assert "p1" in text
     assert not text.startswith("{")
+
+
+@pytest.mark.parametrize(("level", "words"), [("debug", ["detail", "hello"]), ("info", ["hello"]), ("warning", [])])
+def test_what_is_less_important_than_the_level_is_left_out(
+    logged: Callable[..., str], level: Level, words: list[str]
+) -> None:
+    def say() -> None:
+        structlog.get_logger().debug("detail")
+        structlog.get_logger().info("hello")
+
+    assert [json.loads(line)["event"] for line in logged(say, "json", level=level).splitlines()] == words
 
 
 def test_what_libraries_log_takes_the_same_way(logged: Callable[..., str]) -> None:
