@@ -81,7 +81,7 @@ class Container:
         self.signalled = False
         """The stop signal was sent: once is enough."""
         self.exited = asyncio.Event()
-        self.follow(run)
+        self._set_run(run)
 
     @property
     def id(self) -> str:
@@ -99,8 +99,10 @@ class Container:
 
     def follow(self, run: Run) -> None:
         """The run has come this far. An end is never taken back."""
-        if self.exited.is_set():
-            return
+        if not self.exited.is_set() and run != self.run:
+            self._set_run(run)
+
+    def _set_run(self, run: Run) -> None:
         self.run = run
         self.refresh()
         if run.finished_at:
