@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -41,38 +42,46 @@ class PodProcess:
     on_end: Callable[[], None] = staticmethod(_ignore)
     """The pod process and all its guests are dead. Called once."""
 
-    def __init__(self, sandbox_id: str, folder: Path, connection: socket.socket) -> None:
+    def __init__(self, sandbox_id: str, folder: Path, connection: socket.socket, pid: int) -> None:
         self.sandbox_id = sandbox_id
         self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self.pid = _peer_pid(connection)
+        self.pid = pid
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._process_end)
         self._link = self._connect(connection)
         self._returning: asyncio.Task[None] | None = None
 
     @classmethod
+    async def meet(cls, sandbox_id: str, folder: Path, pid: int) -> "PodProcess":
+        """The one that was just forked, as process ``pid``. Raises PodProcessGone when it does not answer, SandboxError
+        when it answers that it cannot serve the pod."""
+        with _gone_if_dead(sandbox_id):
+            pod = cls(sandbox_id, folder, open_connection(folder), pid)
+        return await pod._greeted()
+
+    @classmethod
     async def connect(cls, sandbox_id: str, folder: Path) -> "PodProcess":
-        """Raises PodProcessGone when none answers, SandboxError when it answers that it cannot serve the pod."""
-        pod = await cls.find(sandbox_id, folder)
-        try:
-            await pod._link.request("hello")
-        except BaseException:
-            pod.release()
-            raise
-        return pod
+        """The one that an earlier server left. Raises as ``meet``."""
+        return await (await cls.find(sandbox_id, folder))._greeted()
 
     @classmethod
     async def find(cls, sandbox_id: str, folder: Path) -> "PodProcess":
         """The process that holds the pod's socket, whether it can serve the pod or not. Raises PodProcessGone."""
+        # An answer, even a refusal, proves that the pod process listens by itself: before, the peer was its maker.
+        await _await_answer(open_connection(folder), sandbox_id)
         connection = open_connection(folder)
+        with _gone_if_dead(sandbox_id):
+            return cls(sandbox_id, folder, connection, _peer_pid(connection))
+
+    async def _greeted(self) -> "PodProcess":
         try:
-            # An answer, even a refusal, proves that the pod process listens by itself: before, the peer was its maker.
-            await _await_answer(connection, sandbox_id)
-            return cls(sandbox_id, folder, open_connection(folder))
-        except ProcessLookupError as error:
-            raise PodProcessGone(f"pod process of {sandbox_id} is gone") from error
+            await _greet(self._link, self.sandbox_id)
+        except BaseException:
+            self.release()
+            raise
+        return self
 
     @property
     def alive(self) -> bool:
@@ -168,16 +177,29 @@ def open_connection(folder: Path) -> socket.socket:
 async def _await_answer(connection: socket.socket, sandbox_id: str) -> None:
     link = Link(connection, f"pod process of {sandbox_id}", lambda event: None, lambda: None)
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            await link.request("hello")
-    except TimeoutError as error:
-        raise PodProcessGone(f"pod process of {sandbox_id} does not answer: its cgroup has to be killed") from error
+        await _greet(link, sandbox_id)
     except PodProcessGone:
         raise
     except SandboxError:
         log.debug("pod process refuses to serve", sandbox_id=sandbox_id)
     finally:
         link.close()
+
+
+async def _greet(link: Link, sandbox_id: str) -> None:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await link.request("hello")
+    except TimeoutError as error:
+        raise PodProcessGone(f"pod process of {sandbox_id} does not answer: its cgroup has to be killed") from error
+
+
+@contextmanager
+def _gone_if_dead(sandbox_id: str) -> Iterator[None]:
+    try:
+        yield
+    except ProcessLookupError as error:
+        raise PodProcessGone(f"pod process of {sandbox_id} is gone") from error
 
 
 def _peer_pid(connection: socket.socket) -> int:

@@ -91,10 +91,10 @@ class PodProcesses:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with _listener(descriptor) as listener:
-                await self._zygote.fork(spec, listener.fileno(), descriptor)
+                pid = await self._zygote.fork(spec, listener.fileno(), descriptor)
         finally:
             os.close(descriptor)
-        return await PodProcess.connect(spec.sandbox_id, folder)
+        return await PodProcess.meet(spec.sandbox_id, folder, pid)
 
     async def _kill(self, sandbox_id: str) -> None:
         """Also one that was forked but has not answered yet, or only to say that it cannot serve."""

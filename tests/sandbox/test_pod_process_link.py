@@ -1,6 +1,7 @@
 """The server's end of the connection to a pod process, with a stand-in for that."""
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> 
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(tmp_path / CONTROL_SOCKET))
             listener.listen()
-            pod = PodProcess("pod", tmp_path, open_connection(tmp_path))
+            pod = PodProcess("pod", tmp_path, open_connection(tmp_path), os.getpid())
             returned = asyncio.Event()
             pod.on_return = returned.set
             listener.accept()[0].close()
