@@ -25,10 +25,13 @@ class Loaded:
         self.linked = linked
         """A module's ``wasmtime_instance_pre_t``; the linker of all components, which the C API links when it
         instantiates."""
+        self.store = engine.library.wasmtime_store_new(engine.pointer, None, None)
+        """Each guest process has the one instance in its copy."""
 
     def close(self) -> None:
         """Give the code back. Processes that were forked before keep theirs."""
         library = self.engine.library
+        library.wasmtime_store_delete(self.store)
         if self.kind == "module":
             library.wasmtime_instance_pre_delete(self.linked)
             library.wasmtime_module_delete(self.code)

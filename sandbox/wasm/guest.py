@@ -104,10 +104,9 @@ def instantiate(prepared: Prepared) -> Instance:
     """After the fork: the instance, ready to run its first instruction. Raises StartFailure."""
     loaded = prepared.loaded
     library = loaded.engine.library
-    store = library.wasmtime_store_new(loaded.engine.pointer, None, None)
     if prepared.memory_limit:
-        library.wasmtime_store_limiter(store, prepared.memory_limit, _UNLIMITED, _UNLIMITED, _UNLIMITED, _UNLIMITED)
-    context = library.wasmtime_store_context(store)
+        library.wasmtime_store_limiter(loaded.store, prepared.memory_limit, *[_UNLIMITED] * 4)
+    context = library.wasmtime_store_context(loaded.store)
     _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
     functions = (_instantiate_component if loaded.kind == "component" else _instantiate_module)(prepared, context)
     return Instance(prepared, context, functions)

@@ -45,6 +45,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_component_instance_get_func": (ctypes.c_bool, (Pointer, Pointer, Pointer, Pointer)),
     "wasmtime_component_func_call": (Pointer, (Pointer, Pointer, Pointer, Size, Pointer, Size)),
     "wasmtime_store_new": (Pointer, (Pointer, Pointer, Pointer)),
+    "wasmtime_store_delete": (None, (Pointer,)),
     "wasmtime_store_context": (Pointer, (Pointer,)),
     "wasmtime_store_limiter": (None, (Pointer, *(ctypes.c_int64,) * 5)),
     "wasmtime_context_set_wasi": (Pointer, (Pointer, Pointer)),
