@@ -2,12 +2,26 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 import structlog.tracebacks
 from structlog.typing import Processor
 
 from cri_server.config import LogSettings
+
+
+class _StandardError:
+    """What structlog hands finished lines to. A full disk behind it is no reason for anything else to fail."""
+
+    def __init__(self, *names: str) -> None:
+        """``names``: what ``get_logger`` was given."""
+
+    def info(self, line: str) -> None:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+    debug = warning = error = critical = info
 
 
 def configure(settings: LogSettings) -> None:
@@ -17,7 +31,7 @@ def configure(settings: LogSettings) -> None:
     rendering = _for_people() if _is_for_people(settings) else _for_machines()
     structlog.configure(
         processors=[*shared, *rendering],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=_StandardError,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -75,6 +76,14 @@ def test_what_is_less_important_than_the_level_is_left_out(
         structlog.get_logger().info("hello")
 
     assert [json.loads(line)["event"] for line in logged(say, "json", level=level).splitlines()] == words
+
+
+def test_a_log_that_cannot_be_written_harms_nobody(logged: Callable[..., str]) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    logged(greet, "json", Full())
 
 
 def test_what_libraries_log_takes_the_same_way(logged: Callable[..., str]) -> None:

@@ -1,0 +1,69 @@
+"""A server whose disk is full: new things are refused with a clear error, what was acknowledged goes on."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from tests.guests.compiled import guest
+from tests.images import push_artifact
+from tests.prerequisites import require_root, require_tool
+from tests.real_node import RealNode, container_config, real_node
+
+_DISK_BYTES = 64 << 20
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[RealNode]:
+    """All that its server keeps is on a small disk of its own."""
+    require_root()
+    mount, unmount = require_tool("mount"), require_tool("umount")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "wasmlet-test", disk], check=True)
+    try:
+        with real_node(disk / "node") as running:
+            yield running
+    finally:
+        subprocess.run([unmount, disk], check=True)
+
+
+def fill(node: RealNode) -> Path:
+    filler = node.server.folder.parent / "filler"
+    status = os.statvfs(filler.parent)
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize)
+    return filler
+
+
+def refused(node: RealNode, method: str, **fields: object) -> None:
+    with pytest.raises(grpc.RpcError, match="no space is left") as refusal:
+        node.call(method, **fields)
+    assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(node: RealNode) -> None:
+    reference = node.pull("sleeper")
+    sandbox_id = node.run_pod()
+    running = node.start(sandbox_id, "sleeper", "running")
+    before = node.status(running)
+    other = push_artifact(node.registry.address, "other", guest("exit3"))
+    filler = fill(node)
+    refused(node, "RunPodSandbox", config=node.pod_config("late"))
+    refused(node, "CreateContainer", pod_sandbox_id=sandbox_id, config=container_config("late", reference))
+    refused(node, "PullImage", image=cri.ImageSpec(image=other))
+    node.server.kill()
+    node.server.start()
+    assert node.status(running) == before
+    node.call("StopContainer", container_id=running, timeout=10)
+    assert node.status(running).exit_code == 143
+    node.server.kill()
+    node.server.start()
+    assert node.status(running).exit_code == 143, "the end was recorded"
+    filler.unlink()
+    assert node.exited(node.start(node.run_pod("late"), "exit3", "late")).exit_code == 3
+    assert len(node.call("ListPodSandbox").items) == 2
