@@ -37,6 +37,7 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError."""
     logs.configure(settings.log)
     os.umask(0o022)
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # what is forked executes something else: nothing to be told each time
     _raise_file_limit()
     paths = Paths(settings.root, settings.state)
     _make_directories(settings, paths)
