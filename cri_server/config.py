@@ -118,7 +118,9 @@ class ImageSettings(Section):
     pull_progress_seconds: int = Field(
         default=300, ge=1, description="A pull that receives nothing for so long is given up."
     )
-    concurrent_pulls: int = Field(default=3, ge=1, le=64, description="How many blobs are downloaded at the same time.")
+    concurrent_pulls: int = Field(
+        default=3, ge=1, le=64, description="How many blobs of an image are downloaded at the same time."
+    )
     pinned: list[ImageReference] = Field(
         default=[], description="References of images that the kubelet must not collect as garbage."
     )
