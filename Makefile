@@ -89,7 +89,7 @@ endef
 KUBERNETES_FLAGS := -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
 	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
 
-tools: $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
+tools: setup $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
 	@echo "The real clients are in $(TOOLS)"
 
 $(TOOLS)/crictl: tests/tools/cri/go.mod tests/tools/cri/go.sum
@@ -108,7 +108,7 @@ $(TOOLS)/kubelet $(addprefix $(TOOLS)/,$(CONTROL_PLANE)): tests/tools/kubernetes
 $(TOOLS)/etcd: tests/tools/etcd/go.mod tests/tools/etcd/go.sum
 	$(call go_build,etcd,etcd,go.etcd.io/etcd/server/v3,-ldflags "-s -w")
 
-bench-tools: $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr runc) ## containerd and runc, to measure beside
+bench-tools: setup $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr runc) ## containerd and runc, to measure beside
 	@echo "containerd and runc are in $(TOOLS)"
 
 $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr): tests/tools/containerd/go.mod tests/tools/containerd/go.sum
@@ -119,7 +119,7 @@ $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr): tests/tools/conta
 $(TOOLS)/runc: tests/tools/runc/go.mod tests/tools/runc/go.sum
 	$(call go_build,runc,runc,github.com/opencontainers/runc,-tags seccomp -ldflags "-s -w")
 
-bench: setup bench-tools ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
+bench: bench-tools ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 clean: ## remove what the targets made, but for .tools
