@@ -36,8 +36,8 @@ __all__ = [
     "update",
 ]
 
-_DELEGATED = ("cpu", "cpuset", "memory", "pids", "hugetlb")
-"""v2: the controllers a container's limits may need."""
+_DELEGATED = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
+"""v2: the controllers a container's limits may need; ``io`` only those that it names by their files."""
 
 _POD_LEAF = "/pod"
 _REMOVE_SECONDS = 5.0

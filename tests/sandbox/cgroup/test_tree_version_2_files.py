@@ -87,6 +87,13 @@ def test_controllers_are_enabled_in_the_pods_group_once_its_process_is_in_the_le
     assert content(fake, SLICE, "cgroup.subtree_control") == [""]
 
 
+@pytest.mark.parametrize("controller", ["cpu", "cpuset", "io", "memory", "pids", "hugetlb"])
+def test_what_a_container_may_be_limited_in_reaches_its_group(fake: Layout, controller: str) -> None:
+    _fill(Path(fake.mounts[0] + POD), {"cgroup.controllers": controller})
+    tree.enter_pod_group(fake, POD, 1234)
+    assert content(fake, POD, "cgroup.subtree_control") == [f"+{controller}"]
+
+
 def test_controllers_that_are_enabled_or_missing_are_not_asked_for(fake: Layout) -> None:
     _fill(Path(fake.mounts[0] + POD), {"cgroup.controllers": "cpu pids", "cgroup.subtree_control": "cpu pids"})
     tree.enter_pod_group(fake, POD, 1234)
