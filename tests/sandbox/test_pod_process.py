@@ -40,7 +40,12 @@ async def start_and_kill(at_once: asyncio.Semaphore, process: PodProcess, node: 
 
 
 def descriptors(pid: int) -> dict[int, str]:
-    return {int(link.name): os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    """Without those that it closes meanwhile."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[int(link.name)] = os.readlink(link)
+    return found
 
 
 def connections(pid: int) -> int:
