@@ -44,6 +44,7 @@ def main(
 ) -> NoReturn:
     """``descriptors``: what becomes 0 to 3."""
     try:
+        syscalls.heed_sigterm()
         _take_descriptors(descriptors)
         instance, pid = _prepare(spec, prepared, layout, group)
     except (SandboxError, OSError) as error:

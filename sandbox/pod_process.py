@@ -2,7 +2,8 @@
 
 It is process 1 of the pod's PID namespace, so that its death is the death of every guest, by the kernel's hand. It
 holds the pod's other namespaces, forks the guests, reaps them, and writes their logs and exits. It answers whoever
-connects to its socket; when the server is gone it goes on. A single thread, an epoll loop.
+connects to its socket; when the server is gone it goes on. A single thread, an epoll loop. SIGTERM, which a node that
+is shut down sends to all, ends its guests and then itself.
 
     request         fields                      answer
     hello           -                           version
@@ -47,7 +48,9 @@ def main(
         _detach(folder)
         failure = _enter_namespaces(spec)
         loop = EventLoop()
-        PodProcess(loop, spec, engine, programs, layout, listener, failure).open()
+        pod = PodProcess(loop, spec, engine, programs, layout, listener, failure)
+        pod.open()
+        pod.heed(syscalls.catch_sigterm())
         loop.run_forever()
     finally:
         sys.excepthook(*sys.exc_info())  # into the pod's complaints: the loop ends no other way
@@ -119,6 +122,7 @@ class PodProcess:
         self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
         self._starting: dict[str, tuple[int, int]] = {}
+        self._ending = False
 
     def open(self) -> None:
         """Take the pod's place in the cgroups and be there for clients, as far as the loop runs."""
@@ -126,6 +130,21 @@ class PodProcess:
             self._join_cgroup()
         syscalls.listen(self._listener)  # once more: a client now sees this process as its peer
         self._loop.watch(self._listener, self._process_connection)
+
+    def heed(self, termination: int) -> None:
+        """End, after the guests, once this descriptor is readable."""
+        self._loop.watch(termination, lambda: self._process_termination(termination))
+
+    def _process_termination(self, termination: int) -> None:
+        self._loop.unwatch(termination)
+        self._ending = True
+        for container in self._containers.values():
+            container.signal(syscalls.SIGTERM)
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if self._ending and not self._containers:
+            os._exit(0)
 
     def _join_cgroup(self) -> None:
         try:
@@ -198,6 +217,8 @@ class PodProcess:
 
     def _process_start(self, connection: int, request: control.Message) -> None:
         spec = GuestSpec.from_json(records.read_record(request["spec"], "guest"))
+        if self._ending:
+            raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
         if spec.container_id in self._containers or run_record.read(spec.run_path).started_at:
             raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
         container = PodContainer(self._loop, self._layout, spec, self._report_started, self._report_ended)
@@ -240,6 +261,7 @@ class PodProcess:
         failed = {"error": StartFailure.__name__, "message": container.run.message}
         self._answer_start(container, failed)  # nobody waits any more for one that had started
         self._broadcast("ended", container)
+        self._end_if_empty()
 
     def _answer_start(self, container: PodContainer, answer: control.Message) -> None:
         waiting = self._starting.pop(container.spec.container_id, None)

@@ -43,6 +43,7 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 SIGCHLD = int(signal.SIGCHLD)
+SIGTERM = int(signal.SIGTERM)
 
 # These numbers are the same on every architecture.
 _SYS_OPEN_TREE = 428
@@ -55,6 +56,8 @@ _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 _M_ARENA_MAX = -8
 _BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
+_SIG_BLOCK, _SIG_UNBLOCK = 0, 1
+_SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -97,6 +100,8 @@ _mount = _bind("mount", _text, _text, _text, _unsigned, _text)
 _umount2 = _bind("umount2", _text, _int)
 _prctl = _bind("prctl", _int, _unsigned, _unsigned, _unsigned, _unsigned)
 _signal = _bind("signal", _int, _address)
+_sigprocmask = _bind("sigprocmask", _int, _text, _address)
+_signalfd = _bind("signalfd", _int, _text, _int)
 _listen = _bind("listen", _int, _int)
 _accept4 = _bind("accept4", _int, _address, _address, _int)
 _mallopt = _bind("mallopt", _int, _int)
@@ -109,6 +114,7 @@ _mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _address, _unsig
 _openat2 = _bind("syscall", _int, _int, _text, _address, _unsigned)
 
 _own_capabilities = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+_sigterm_alone = (1 << (SIGTERM - 1)).to_bytes(_SIGNAL_SET_BYTES, "little")
 _no_capabilities = (_CapabilityData * 2)()
 
 
@@ -122,6 +128,17 @@ def _checked(result: int, subject: str | None = None) -> int:
 def reset_signal(number: int) -> None:
     """To its default action: ``signal.signal`` would make enumeration members on the way."""
     _signal(number, None)
+
+
+def catch_sigterm() -> int:
+    """A descriptor that is readable once the signal has come, which does nothing else from now on, nor to children."""
+    _checked(_sigprocmask(_SIG_BLOCK, _sigterm_alone, None))
+    return _checked(_signalfd(-1, _sigterm_alone, os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def heed_sigterm() -> None:
+    """In a child of one that catches it; also one that came before."""
+    _checked(_sigprocmask(_SIG_UNBLOCK, _sigterm_alone, None))
 
 
 def listen(listener: int) -> None:

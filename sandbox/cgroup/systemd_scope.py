@@ -20,8 +20,8 @@ from sandbox.errors import SandboxError
 
 _SECONDS = 30.0
 _STOP_MICROSECONDS = 5_000_000
-"""Between systemd's SIGTERM and its SIGKILL. A pod process, as the first of its PID namespace, heeds only the second;
-the guests, which heed the first, need no more. systemd's own 90 s would hold up each shutdown of the node."""
+"""Between systemd's SIGTERM, which ends guests and then pod processes, and its SIGKILL for those that hang. systemd's
+own 90 s would hold up each shutdown of the node."""
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager")
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 _REMEDY = "see that systemd and its D-Bus socket are there, or set the cgroup driver to cgroupfs"

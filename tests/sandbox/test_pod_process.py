@@ -326,6 +326,34 @@ def test_the_death_of_a_pod_process_is_its_guests_death(node: Node) -> None:
     in_pod(node, scenario)
 
 
+def test_a_pod_process_that_is_told_to_end_does_so_with_its_last_guest(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        ended = asyncio.Event()
+        process.on_end = ended.set
+        specs = [node.guest_spec(pod, name) for name in ("busy", "sleeper")]
+        stopped, _ = [await start(process, node, spec) for spec in specs]
+        os.kill(stopped.pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGTERM)
+        await until(lambda: run_record.read(specs[1].run_path).exit_code == 143)
+        with pytest.raises(SandboxError, match="is ending"):
+            await start(process, node, node.guest_spec(pod, "hello"))
+        assert process.alive
+        os.kill(stopped.pid, signal.SIGCONT)
+        async with asyncio.timeout(30):
+            await ended.wait()
+        assert run_record.read(specs[0].run_path).exit_code == 143
+
+    in_pod(node, scenario)
+
+
+def test_a_pod_process_without_guests_ends_when_it_is_told(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        os.kill(process.pid, signal.SIGTERM)
+        await until(lambda: not process.alive)
+
+    in_pod(node, scenario)
+
+
 def test_the_death_of_the_zygote_harms_no_pod_and_the_next_one_is_served(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         spec = node.guest_spec(pod, "sleeper")
