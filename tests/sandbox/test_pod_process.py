@@ -333,6 +333,7 @@ def test_a_pod_process_that_is_told_to_end_does_so_with_its_last_guest(node: Nod
         specs = [node.guest_spec(pod, name) for name in ("busy", "sleeper")]
         stopped, _ = [await start(process, node, spec) for spec in specs]
         os.kill(stopped.pid, signal.SIGSTOP)
+        await until(lambda: "State:\tT" in Path(f"/proc/{stopped.pid}/status").read_text())
         os.kill(process.pid, signal.SIGTERM)
         await until(lambda: run_record.read(specs[1].run_path).exit_code == 143)
         with pytest.raises(SandboxError, match="is ending"):
