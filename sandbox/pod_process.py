@@ -43,12 +43,11 @@ def main(
     listener: int,
     folder: int,
 ) -> NoReturn:
-    """The forked child's whole life. ``folder``: open directory of the pod's volatile state."""
+    """The forked child's whole life, in its namespaces. ``folder``: open directory of the pod's volatile state."""
     try:
         _detach(folder)
-        failure = _enter_namespaces(spec)
         loop = EventLoop()
-        pod = PodProcess(loop, spec, engine, programs, layout, listener, failure)
+        pod = PodProcess(loop, spec, engine, programs, layout, listener)
         pod.open()
         pod.heed(syscalls.catch_sigterm())
         loop.run_forever()
@@ -70,8 +69,8 @@ def _detach(folder: int) -> None:
         os.dup2(null, REPORT, inheritable=False)
 
 
-def _enter_namespaces(spec: PodSpec) -> str:
-    """Why the pod cannot be, or nothing. The server hears of it with the answer to its hello."""
+def enter_namespaces(spec: PodSpec) -> None:
+    """The pod's own, but for its PID namespace. Raises SandboxError."""
     try:
         flags = 0 if spec.host_network else syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS
         syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
@@ -81,8 +80,7 @@ def _enter_namespaces(spec: PodSpec) -> str:
             _set_sysctl(name, value)
         _set_oom_score()
     except (OSError, SandboxError) as error:
-        return f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}"
-    return ""
+        raise SandboxError(f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}") from error
 
 
 def _set_sysctl(name: str, value: str) -> None:
@@ -110,14 +108,13 @@ class PodProcess:
         programs: dict[str, Loaded],
         layout: cgroup.Layout,
         listener: int,
-        failure: str,
     ) -> None:
         self._loop = loop
         self._spec = spec
         self._engine = engine
         self._programs = programs
         self._listener = listener
-        self._failure = failure
+        self._failure = ""
         self._layout = layout
         self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
@@ -151,9 +148,7 @@ class PodProcess:
             cgroup.create_pod_group(self._layout, self._spec.cgroup)
             cgroup.enter_pod_group(self._layout, self._spec.cgroup)
         except (OSError, SandboxError) as error:
-            self._failure = (
-                self._failure or f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
-            )
+            self._failure = f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
 
     def _process_connection(self) -> None:
         connection = syscalls.accept(self._listener)

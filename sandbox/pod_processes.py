@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -19,6 +19,9 @@ from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.zygote_link import ZygoteLink
 
 log = structlog.get_logger()
+
+Attach = Callable[[str], Awaitable[None]]
+"""Of the path of a pod's network namespace."""
 
 
 class PodProcesses:
@@ -49,11 +52,13 @@ class PodProcesses:
         """The pod's volatile folder."""
         return self._pods / sandbox_id
 
-    async def run(self, spec: PodSpec) -> PodProcess:
-        """Fork the pod process and return when its namespaces and cgroup stand. Nothing is left when it raises."""
+    async def run(self, spec: PodSpec, attach: Attach | None = None) -> PodProcess:
+        """Fork the pod process and return when its namespaces and cgroup stand, and its network is attached. Nothing of
+        the process is left when it raises."""
         self.folder(spec.sandbox_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            return await self._run(spec)
+            pid = await self._fork_surely(spec)
+            return await self._attached(spec, pid, attach) if attach else await self._ready(spec, pid)
         except BaseException:
             await asyncio.shield(self.destroy(spec.sandbox_id))
             raise
@@ -74,27 +79,41 @@ class PodProcesses:
         """The sandbox ids that have a volatile folder."""
         return [folder.name for folder in self._pods.iterdir()] if self._pods.is_dir() else []
 
-    async def _run(self, spec: PodSpec) -> PodProcess:
+    async def _fork_surely(self, spec: PodSpec) -> int:
+        """The pid of the pod process, whose namespaces stand."""
         try:
-            pod = await self._fork(spec)
+            return await self._fork(spec)
         except PodProcessGone:
             log.warning("zygote died while it forked a pod: trying once more", sandbox_id=spec.sandbox_id)
             await self._kill(spec.sandbox_id)
-            pod = await self._fork(spec)
+            return await self._fork(spec)
+
+    async def _fork(self, spec: PodSpec) -> int:
+        descriptor = os.open(self.folder(spec.sandbox_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with _listener(descriptor) as listener:
+                return await self._zygote.fork(spec, listener.fileno(), descriptor)
+        finally:
+            os.close(descriptor)
+
+    async def _attached(self, spec: PodSpec, pid: int, attach: Attach) -> PodProcess:
+        """Both take their time, so they take it together."""
+        attaching = asyncio.ensure_future(attach(f"/proc/{pid}/ns/net"))
+        try:
+            pod = await self._ready(spec, pid)
+            await attaching
+        except BaseException:
+            attaching.cancel()
+            await asyncio.gather(attaching, return_exceptions=True)
+            raise
+        return pod
+
+    async def _ready(self, spec: PodSpec, pid: int) -> PodProcess:
+        pod = await PodProcess.meet(spec.sandbox_id, self.folder(spec.sandbox_id), pid)
         if spec.cgroup_by_systemd:
             await start_scope(spec.cgroup, pod.pid)
             await pod.enter_cgroup()
         return pod
-
-    async def _fork(self, spec: PodSpec) -> PodProcess:
-        folder = self.folder(spec.sandbox_id)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with _listener(descriptor) as listener:
-                pid = await self._zygote.fork(spec, listener.fileno(), descriptor)
-        finally:
-            os.close(descriptor)
-        return await PodProcess.meet(spec.sandbox_id, folder, pid)
 
     async def _kill(self, sandbox_id: str) -> None:
         """Also one that was forked but has not answered yet, or only to say that it cannot serve."""

@@ -33,7 +33,7 @@ def rehearse(engine: Engine) -> None:
 def _play(engine: Engine, listener: socket.socket) -> None:
     loop = EventLoop()
     programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry)}
-    PodProcess(loop, _POD, engine, programs, _NO_CGROUPS, listener.fileno(), "").open()
+    PodProcess(loop, _POD, engine, programs, _NO_CGROUPS, listener.fileno()).open()
     spec, run = os.memfd_create(_NAME), os.memfd_create(_NAME)
     os.write(spec, records.encode("guest", _guest(run).to_json()))
     os.ftruncate(run, 2 * run_record.SLOT_BYTES)

@@ -6,7 +6,7 @@ private memory of the next pod, so it does next to nothing.
 
     request     fields                              answer
     load        program                             -
-    fork        spec; listener, folder (fds)        pid
+    fork        spec; listener, folder (fds)        pid         (its namespaces stand)
 """
 
 import os
@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from sandbox import control, pod_process, syscalls
 from sandbox.cgroup import tree as cgroup
@@ -42,7 +43,7 @@ class Zygote:
             if descriptors:
                 self._fork(packet, descriptors)
             else:
-                self._answer(packet, self._load)
+                self._answer(control.decode(packet), self._load)
 
     def _fork(self, packet: bytes, descriptors: list[int]) -> None:
         """Whatever can be left to the child is: the request is read and answered there."""
@@ -54,24 +55,26 @@ class Zygote:
         for descriptor in descriptors:
             os.close(descriptor)
         if pid < 0:
-            self._answer(packet, _refuse_fork)
+            self._answer(control.decode(packet), _refuse_fork)
 
-    def _become_pod(self, request: control.Message, listener: int, folder: int) -> None:
-        pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the namespace's 1
-        control.write(self._connection.fileno(), {"id": request["id"], "pid": pid})
+    def _become_pod(self, request: control.Message, listener: int, folder: int) -> NoReturn:
+        spec = PodSpec(**request["spec"])
+        if "error" in self._answer(request, lambda _: _isolate(spec)):
+            os._exit(1)
         os.close(self._connection.fileno())
         os.close(self._pid_namespace)
         syscalls.reset_signal(syscalls.SIGCHLD)
-        spec = PodSpec(**request["spec"])
         pod_process.main(spec, self._engine, self._programs, self._layout, listener, folder)
 
-    def _answer(self, packet: bytes, process: Callable[[control.Message], control.Message]) -> None:
-        request = control.decode(packet)
+    def _answer(
+        self, request: control.Message, process: Callable[[control.Message], control.Message]
+    ) -> control.Message:
         try:
             answer = process(request)
         except (OSError, SandboxError) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
         control.write(self._connection.fileno(), {"id": request["id"], **answer})
+        return answer
 
     def _load(self, request: control.Message) -> control.Message:
         """Most recently used last; the oldest gives way."""
@@ -83,6 +86,11 @@ class Zygote:
                 self._programs.pop(next(iter(self._programs))).close()
         self._programs[program.compiled] = loaded
         return {}
+
+
+def _isolate(spec: PodSpec) -> control.Message:
+    pod_process.enter_namespaces(spec)
+    return {"pid": int(os.readlink("/proc/self"))}  # this /proc is the host's: its number, not the namespace's 1
 
 
 def _refuse_fork(request: control.Message) -> control.Message:

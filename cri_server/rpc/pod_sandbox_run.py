@@ -37,7 +37,6 @@ async def run_pod_sandbox(runtime: Runtime, request: cri.RunPodSandboxRequest) -
         _reserve_name(runtime, request.config, record.id, undo)
         await _begin(runtime, record, undo)
         process = await _start_process(runtime, record, request.config, undo)
-        await _attach(runtime, record, process, undo)
         await in_thread(_finish, runtime, record, request.config)
         _show(runtime, record, process)
     log.info("pod sandbox is ready", name=request.config.metadata.name, namespace=request.config.metadata.namespace)
@@ -93,8 +92,13 @@ async def _forget(runtime: Runtime, record: SandboxRecord, undo: Undo) -> None:
 async def _start_process(
     runtime: Runtime, record: SandboxRecord, config: cri.PodSandboxConfig, undo: Undo
 ) -> PodProcess:
+    async def attach(netns_path: str) -> None:
+        attachment = await runtime.network.attach(record.id, netns_path)
+        record.ips, record.network_state = attachment.ips, attachment.state
+
     undo.add(release_cgroup, runtime, record)
-    process = await runtime.pods.run(_pod_spec(record, config))
+    undo.add(release_network, runtime, record)
+    process = await runtime.pods.run(_pod_spec(record, config), None if record.host_network else attach)
     undo.add(runtime.pods.destroy, record.id)
     return process
 
@@ -109,14 +113,6 @@ def _pod_spec(record: SandboxRecord, config: cri.PodSandboxConfig) -> PodSpec:
         cgroup_by_systemd=record.cgroup_by_systemd,
         sysctls={dotted(name): value for name, value in config.linux.sysctls.items()},
     )
-
-
-async def _attach(runtime: Runtime, record: SandboxRecord, process: PodProcess, undo: Undo) -> None:
-    if record.host_network:
-        return
-    attachment = await runtime.network.attach(record.id, process.netns_path)
-    record.ips, record.network_state = attachment.ips, attachment.state
-    undo.add(release_network, runtime, record)
 
 
 def _finish(runtime: Runtime, record: SandboxRecord, config: cri.PodSandboxConfig) -> None:

@@ -15,6 +15,7 @@ from image_store.store import Usage
 from sandbox import run_record
 from sandbox.errors import PodProcessGone, StartFailure
 from sandbox.network.provider import Attachment
+from sandbox.pod_processes import Attach
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
 
@@ -128,11 +129,13 @@ class FakePods:
     async def load(self, program: ProgramSpec) -> None:
         self.loaded.append(program)
 
-    async def run(self, spec: PodSpec) -> FakePodProcess:
+    async def run(self, spec: PodSpec, attach: Attach | None) -> FakePodProcess:
         self.folder(spec.sandbox_id).mkdir(parents=True)
         process = self.processes[spec.sandbox_id] = FakePodProcess(spec.sandbox_id, self._gate)
         try:
             await self._gate.pass_("run")
+            if attach is not None:
+                await attach("/proc/1/ns/net")
         except BaseException:
             await self.destroy(spec.sandbox_id)
             raise

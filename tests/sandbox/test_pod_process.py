@@ -679,3 +679,30 @@ def test_a_client_that_does_not_read_is_cut_off_and_nobody_else(node: Node) -> N
             assert connections(process.pid) == before
 
     in_pod(node, scenario)
+
+
+def test_a_network_is_attached_to_the_pods_namespace_and_without_it_there_is_no_pod(node: Node) -> None:
+    async def attach(path: str) -> None:
+        assert os.readlink(path) != os.readlink("/proc/self/ns/net")
+        raise SandboxError("the network is full")
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            with pytest.raises(SandboxError, match="the network is full"):
+                await processes.run(node.pod_spec(), attach)
+            assert not processes.known()
+
+    asyncio.run(scenario())
+
+
+def test_no_network_is_attached_to_a_pod_that_cannot_be_isolated(node: Node) -> None:
+    async def attach(path: str) -> None:
+        raise AssertionError("it would be the host's")
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            with pytest.raises(SandboxError, match="cannot be isolated"):
+                await processes.run(node.pod_spec(sysctls={"net.no.such": "1"}), attach)
+            assert not processes.known()
+
+    asyncio.run(scenario())
