@@ -28,7 +28,7 @@ from cri_server.names import sandbox_name
 from cri_server.operations import start
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import READY, Sandbox, SandboxRecord
-from cri_server.sandbox_teardown import release_cgroup, release_guest_group, release_network, release_node
+from cri_server.sandbox_teardown import release_cgroup, release_network, release_node
 from image_store.errors import ImageStoreError
 from sandbox import run_record
 from sandbox.boot import boot_id
@@ -148,7 +148,6 @@ async def _recover_container(runtime: Runtime, sandbox: Sandbox, container_id: s
         guest = _read_guest(runtime.paths.guest_record(sandbox.id, container_id))
         _add_container(runtime, sandbox, record, guest)
     except FileNotFoundError:
-        await release_guest_group(runtime, sandbox.record.cgroup, container_id)
         await _throw_away(runtime, runtime.paths.container(sandbox.id, container_id))
     except (TornRecord, NameReserved) as error:
         await _set_container_aside(runtime, sandbox, container_id, error)

@@ -18,11 +18,6 @@ async def release_cgroup(runtime: Runtime, record: SandboxRecord) -> None:
     await in_thread(tree.remove, runtime.cgroup_layout, record.cgroup)
 
 
-async def release_guest_group(runtime: Runtime, pod_group: str, container_id: str) -> None:
-    """Of a container that was never started: after a guest its pod process has removed it."""
-    await in_thread(tree.remove, runtime.cgroup_layout, tree.guest_group(pod_group, container_id))
-
-
 async def release_network(runtime: Runtime, record: SandboxRecord) -> None:
     """CRI: when this fails the sandbox is NOTREADY all the same, and the next stop tries again."""
     if not record.host_network:

@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import structlog
-import uvloop
 
 from cri_server import logs, service_socket
 from cri_server.config import Settings
@@ -47,7 +46,7 @@ def run(settings: Settings) -> None:
         locked(settings.socket + ".lock", "socket", settings.socket),
     ):
         service_socket.clear_way(settings.socket)
-        uvloop.run(_serve(settings, paths))
+        asyncio.run(_serve(settings, paths))
 
 
 def _raise_file_limit() -> None:

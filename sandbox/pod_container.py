@@ -59,7 +59,9 @@ class PodContainer:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
         prepared = guest_process.prepare(self.spec, loaded)
         self.log.open()
-        self._group = self._take_group()
+        self._group = cgroup.create_guest_group(
+            self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
+        )
         theirs: list[int] = []
         try:
             self._open_descriptors(theirs)
@@ -68,14 +70,6 @@ class PodContainer:
             for descriptor in set(theirs):
                 os.close(descriptor)
         self._watch()
-
-    def _take_group(self) -> str:
-        """The server has made it, unless it is an older one."""
-        pod, container = self.spec.pod_cgroup, self.spec.container_id
-        group = cgroup.guest_group(pod, container)
-        if not cgroup.exists(self._layout, group):
-            cgroup.create_guest_group(self._layout, pod, container, cgroup.Limits(**self.spec.limits))
-        return group
 
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:

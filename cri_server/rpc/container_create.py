@@ -19,10 +19,8 @@ from cri_server.operations import start
 from cri_server.rpc.container_remove import remove_container
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
-from cri_server.sandbox_teardown import release_guest_group
 from cri_server.undo import Undo
 from sandbox import container_layer, run_record
-from sandbox.cgroup import tree
 from sandbox.records import write_record
 from sandbox.specs import GuestSpec, Run
 
@@ -90,7 +88,7 @@ def _hold(runtime: Runtime, plan: ContainerPlan, container_id: str, undo: Undo) 
 
 async def _make(runtime: Runtime, plan: ContainerPlan, container_id: str, undo: Undo) -> None:
     record = _new_record(runtime, plan, container_id)
-    undo.add(_forget, runtime, record, plan.sandbox.record.cgroup)
+    undo.add(_forget, runtime, record)
     guest = await in_thread(_write, runtime, plan, record)
     runtime.containers.add(Container(record, guest, Run(), plan.sandbox.config.metadata))
 
@@ -114,15 +112,13 @@ def _write(runtime: Runtime, plan: ContainerPlan, record: ContainerRecord) -> Gu
     """The record of the container comes last: it is the commit."""
     guest = plan.guest(runtime, record.id)
     container_layer.make(guest)
-    tree.create_guest_group(runtime.cgroup_layout, guest.pod_cgroup, record.id, tree.Limits(**guest.limits))
     run_record.prepare(guest.run_path)
     write_record(runtime.paths.guest_record(record.sandbox_id, record.id), "guest", guest.to_json())
     record.save(runtime.paths.container_record(record.sandbox_id, record.id))
     return guest
 
 
-async def _forget(runtime: Runtime, record: ContainerRecord, pod_group: str) -> None:
-    await release_guest_group(runtime, pod_group, record.id)
+async def _forget(runtime: Runtime, record: ContainerRecord) -> None:
     folder = runtime.paths.container(record.sandbox_id, record.id)
     grave = await in_thread(trash.throw_away, runtime.paths.trash, folder)
     start(runtime, in_thread(trash.delete, grave))

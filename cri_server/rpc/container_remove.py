@@ -9,7 +9,6 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.operations import start
 from cri_server.rpc.container_stop import end_guest
 from cri_server.runtime import Runtime
-from cri_server.sandbox_teardown import release_guest_group
 
 log = structlog.get_logger()
 
@@ -29,7 +28,6 @@ async def remove_container(runtime: Runtime, request: cri.RemoveContainerRequest
 
 async def _remove(runtime: Runtime, container: Container) -> None:
     await end_guest(runtime, container, 0)
-    await release_guest_group(runtime, container.guest.pod_cgroup, container.id)
     folder = runtime.paths.container(container.record.sandbox_id, container.id)
     grave = await in_thread(trash.throw_away, runtime.paths.trash, folder)
     runtime.containers.remove(container)

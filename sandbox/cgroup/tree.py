@@ -26,8 +26,6 @@ __all__ = [
     "detect",
     "enter_guest_group",
     "enter_pod_group",
-    "exists",
-    "guest_group",
     "kill",
     "oom_kills",
     "pod_group",
@@ -70,21 +68,12 @@ def enter_pod_group(layout: Layout, path: str, pid: int = 0) -> None:
         raise _not_made(path, error) from error
 
 
-def guest_group(pod_path: str, container_id: str) -> str:
-    return f"{pod_path}/{container_id}"
-
-
-def exists(layout: Layout, path: str) -> bool:
-    """In every hierarchy."""
-    return all(os.path.isdir(mount + path) for mount in layout.mounts)
-
-
 def create_guest_group(layout: Layout, pod_path: str, container_id: str, limits: Limits) -> str:
     """Make a container's group below its pod's and return its path.
 
     Raises InvalidSpec for limits the kernel refuses, NotSupported for what the node cannot limit, and leaves no group.
     """
-    path = guest_group(pod_path, container_id)
+    path = f"{pod_path}/{container_id}"
     try:
         _make(layout, path)
         if "cpuset" in layout.controllers:

@@ -18,7 +18,6 @@ from cri_server.paths import Paths
 from cri_server.recovery import recover
 from cri_server.runtime import Runtime
 from cri_server.service import OPTIONS, generic_handlers
-from sandbox.cgroup import tree
 from sandbox.cgroup.layout import Layout
 from tests.cri_server.client import Client
 from tests.cri_server.fakes import FakeImages, FakeNetwork, FakePods, Gate
@@ -111,9 +110,8 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], None]:
+def node(tmp_path: Path) -> Callable[[Scenario], None]:
     """Runs a scenario, a coroutine function of the node, with a server started."""
-    monkeypatch.setattr(tree, "create_guest_group", lambda layout, pod, container, limits: "")  # it has no cgroups
 
     async def run(scenario: Scenario) -> None:
         node = Node(tmp_path)

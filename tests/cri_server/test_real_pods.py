@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from tests.real_node import RealNode, container_config, eventually
+from tests.real_node import RealNode, eventually
 
 HOST_NETWORK = cri.NamespaceOption(network=cri.NODE)
 
@@ -150,31 +150,6 @@ def test_a_failed_start_is_recorded_as_such(server: RealNode) -> None:
     status = server.status(container_id)
     assert (status.state, status.exit_code, status.reason) == (cri.CONTAINER_EXITED, 128, "StartError")
     assert "vanishing" in status.message
-
-
-def groups_of(container_id: str) -> list[Path]:
-    return list(Path("/sys/fs/cgroup").rglob(container_id))
-
-
-def test_a_container_has_its_cgroup_from_its_creation_to_its_removal(server: RealNode) -> None:
-    sandbox_id, image = server.run_pod(), server.pull("hello")
-    resources = cri.LinuxContainerResources(memory_limit_in_bytes=1 << 26)
-    config = container_config("main", image, linux=cri.LinuxContainerConfig(resources=resources))
-    container_id = server.call("CreateContainer", pod_sandbox_id=sandbox_id, config=config).container_id
-    assert groups_of(container_id)
-    server.call("RemoveContainer", container_id=container_id)
-    assert not groups_of(container_id)
-
-
-def test_limits_that_cannot_be_had_fail_the_creation(server: RealNode) -> None:
-    sandbox_id, image = server.run_pod(), server.pull("hello")
-    resources = cri.LinuxContainerResources(cpuset_cpus="4000")
-    config = container_config("main", image, linux=cri.LinuxContainerConfig(resources=resources))
-    with pytest.raises(grpc.RpcError, match="cpuset") as refused:
-        server.call("CreateContainer", pod_sandbox_id=sandbox_id, config=config)
-    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert not server.call("ListContainers").containers
-    server.call("CreateContainer", pod_sandbox_id=sandbox_id, config=container_config("main", image))
 
 
 def test_nothing_of_a_removed_pod_is_left_in_the_kernel(server: RealNode) -> None:
