@@ -22,6 +22,7 @@ async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) 
     """Raises StartupError for what the settings make impossible."""
     try:
         layout = tree.detect()
+        stack.callback(tree.remove_default_parent, layout)
         images = await _open_images(settings, paths, stack)
         return Runtime(
             settings=settings,

@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from sandbox.cgroup.group_names import pod_group
+from sandbox.cgroup.group_names import DEFAULT_PARENT, pod_group
 from sandbox.cgroup.layout import Layout, detect
 from sandbox.cgroup.limits import UNLIMITED, Limits, Write, version_1_writes, version_2_writes
 from sandbox.errors import InvalidSpec, NotSupported, SandboxError
@@ -31,6 +31,7 @@ __all__ = [
     "pod_group",
     "processes",
     "remove",
+    "remove_default_parent",
     "update",
 ]
 
@@ -154,6 +155,15 @@ def remove(layout: Layout, path: str) -> None:
         kill(layout, path)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def remove_default_parent(layout: Layout) -> None:
+    """The group of pods that name none. Idempotent."""
+    for mount in layout.mounts:
+        try:
+            os.rmdir(mount + DEFAULT_PARENT)
+        except OSError:
+            continue  # it has pods, of this server or of another, or was never made
 
 
 def _refuse_root(path: str) -> None:

@@ -56,6 +56,17 @@ def groups_after(action: str, layout: Layout, path: str) -> dict[str, str]:
         os.waitpid(pid, 0)
 
 
+def test_the_default_parent_goes_with_the_last_pod(tmp_path: Path) -> None:
+    layout = Layout(unified=False, mounts=(str(tmp_path),), controllers={})
+    (tmp_path / "wasmlet" / "pod").mkdir(parents=True)
+    tree.remove_default_parent(layout)
+    assert (tmp_path / "wasmlet" / "pod").is_dir()
+    (tmp_path / "wasmlet" / "pod").rmdir()
+    tree.remove_default_parent(layout)
+    tree.remove_default_parent(layout)
+    assert not list(tmp_path.iterdir())
+
+
 # ---- version 1 ------------------------------------------------------------------------------------------------------
 
 
