@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from sandbox.specs import GuestSpec, MountSpec
+from sandbox.specs import GuestSpec
 
 
 def make(spec: GuestSpec) -> None:
@@ -13,7 +13,7 @@ def make(spec: GuestSpec) -> None:
     for mount in spec.mounts:
         if not _is_images(mount.target, spec.lower):
             with suppress(FileExistsError, NotADirectoryError):  # mounts in each other's way: the start tells of it
-                _make_target(spec.layer + "/upper" + mount.target, mount)
+                make_place(spec.layer + "/upper" + mount.target, os.path.isdir(mount.source))
 
 
 def _is_images(target: str, lower: str) -> bool:
@@ -21,9 +21,10 @@ def _is_images(target: str, lower: str) -> bool:
     return bool(lower) and os.path.lexists(os.path.join(lower, target.split("/")[1]))
 
 
-def _make_target(path: str, mount: MountSpec) -> None:
-    if os.path.isdir(mount.source):
+def make_place(path: str, is_directory: bool) -> None:
+    """A directory or an empty file for a mount, where there is none. Raises OSError."""
+    if is_directory:
         os.makedirs(path, 0o755, exist_ok=True)
-    else:
+    elif not os.path.lexists(path):
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))

@@ -8,7 +8,7 @@ made and mounted after the root was changed (a symlink of the image cannot lead 
 import os
 import stat
 
-from sandbox import syscalls
+from sandbox import container_layer, syscalls
 from sandbox.errors import StartFailure
 from sandbox.specs import GuestSpec, MountSpec
 
@@ -94,18 +94,9 @@ def _move(tree: int, target: str) -> None:
     try:
         syscalls.move_mount(tree, target)
     except FileNotFoundError:
-        syscalls.move_mount(tree, _make_target(target, stat.S_ISDIR(os.fstat(tree).st_mode)))
-
-
-def _make_target(path: str, is_directory: bool) -> str:
-    """A directory or an empty file at ``path`` of the container, all symlinks resolved."""
-    path = os.path.realpath(path)
-    if is_directory:
-        os.makedirs(path, 0o755, exist_ok=True)
-    elif not os.path.lexists(path):
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
-    return path
+        target = os.path.realpath(target)
+        container_layer.make_place(target, stat.S_ISDIR(os.fstat(tree).st_mode))
+        syscalls.move_mount(tree, target)
 
 
 def _make_directory(path: str) -> None:

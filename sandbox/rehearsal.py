@@ -26,13 +26,13 @@ def rehearse(engine: Engine) -> None:
     """The guest's part ends where it would enter its root, for there is none. SIGCHLD must not be ignored."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind("")  # the kernel chooses an abstract address
+        programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry)}
         for _ in range(_TIMES):
-            _play(engine, listener)
+            _play(engine, programs, listener)
 
 
-def _play(engine: Engine, listener: socket.socket) -> None:
+def _play(engine: Engine, programs: dict[str, Loaded], listener: socket.socket) -> None:
     loop = EventLoop()
-    programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry)}
     PodProcess(loop, _POD, engine, programs, _NO_CGROUPS, listener.fileno()).open()
     spec, run = os.memfd_create(_NAME), os.memfd_create(_NAME)
     os.write(spec, records.encode("guest", _guest(run).to_json()))

@@ -1,7 +1,6 @@
 """A server whose disk is full: new things are refused with a clear error, what was acknowledged goes on."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
 from tests.images import push_artifact
-from tests.prerequisites import require_root, require_tool
 from tests.real_node import RealNode, container_config, real_node
+from tests.small_disk import small_disk
 
 _DISK_BYTES = 64 << 20
 
@@ -20,16 +19,8 @@ _DISK_BYTES = 64 << 20
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[RealNode]:
     """All that its server keeps is on a small disk of its own."""
-    require_root()
-    mount, unmount = require_tool("mount"), require_tool("umount")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "wasmlet-test", disk], check=True)
-    try:
-        with real_node(disk / "node") as running:
-            yield running
-    finally:
-        subprocess.run([unmount, disk], check=True)
+    with small_disk(tmp_path / "disk", _DISK_BYTES) as disk, real_node(disk / "node") as running:
+        yield running
 
 
 def fill(node: RealNode) -> Path:

@@ -1,7 +1,6 @@
 """A full disk: a clear error, nothing half, and nothing lost. On a small file system of its own."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,32 +12,20 @@ from image_store.errors import DiskFull
 from tests import images
 from tests.guests.compiled import guest
 from tests.image_store.conftest import StoreRunner
-from tests.prerequisites import require_root, require_tool
+from tests.small_disk import small_disk
 
 HELLO = guest("hello")
 _MEBIBYTE = 1 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    require_root()
-    mount, unmount = require_tool("mount"), require_tool("umount")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run([mount, "-t", "tmpfs", "-o", f"size={4 * _MEBIBYTE}", "wasmlet-test", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run([unmount, folder], check=True)
-
-
-@pytest.fixture
-def full(small_disk: Path) -> Iterator[StoreRunner]:
-    runner = StoreRunner(small_disk / "images")
-    try:
-        yield runner.open()
-    finally:
-        runner.end()
+def full(tmp_path: Path) -> Iterator[StoreRunner]:
+    with small_disk(tmp_path / "disk", 4 * _MEBIBYTE) as disk:
+        runner = StoreRunner(disk / "images")
+        try:
+            yield runner.open()
+        finally:
+            runner.end()
 
 
 @contextmanager
