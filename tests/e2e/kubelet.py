@@ -4,9 +4,10 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import urllib3
@@ -23,9 +24,12 @@ _SECONDS = 150
 
 
 class Kubelet:
-    """``folder``: of its own; ``cgroup``: the group that its pods belong below, which is there."""
+    """``folder``: of its own; ``cgroup``: the group that its pods belong below, which is there; ``feature_gates``: what
+    is not left as it is by default."""
 
-    def __init__(self, folder: Path, socket: Path, cgroup: str) -> None:
+    def __init__(
+        self, folder: Path, socket: Path, cgroup: str, feature_gates: Mapping[str, bool] = MappingProxyType({})
+    ) -> None:
         self.folder = folder
         self.log = folder / "kubelet.log"
         self.manifests = folder / "manifests"
@@ -34,7 +38,7 @@ class Kubelet:
         self._certificates = folder / "certificates"
         self._config = folder / "config.json"
         self.manifests.mkdir(parents=True)
-        self._config.write_text(json.dumps(self._settings(socket, cgroup)))
+        self._config.write_text(json.dumps(self._settings(socket, cgroup) | {"featureGates": dict(feature_gates)}))
 
     def start(self) -> None:
         """Return when it is healthy and its API answers."""
@@ -175,9 +179,11 @@ class Kubelet:
 
 
 @contextmanager
-def kubelet(folder: Path, socket: Path, cgroup: str) -> Iterator[Kubelet]:
+def kubelet(
+    folder: Path, socket: Path, cgroup: str, feature_gates: Mapping[str, bool] = MappingProxyType({})
+) -> Iterator[Kubelet]:
     """The caller is in the namespaces of a node. Skips the test where there is no kubelet."""
-    running = Kubelet(folder, socket, cgroup)
+    running = Kubelet(folder, socket, cgroup, feature_gates)
     try:
         running.start()
         yield running

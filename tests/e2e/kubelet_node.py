@@ -1,10 +1,11 @@
 """A node with a kubelet, wasmlet below it and a registry, as if on a machine of its own."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cri_server.cri_v1 import api_pb2 as cri
@@ -61,8 +62,9 @@ class KubeletNode:
 
 
 @contextmanager
-def kubelet_node(folder: Path) -> Iterator[KubeletNode]:
-    """Nothing of it is left afterwards. Skips the test where a program is missing."""
+def kubelet_node(folder: Path, feature_gates: Mapping[str, bool] = MappingProxyType({})) -> Iterator[KubeletNode]:
+    """``feature_gates``: of the kubelet, those that are not left as they are by default. Nothing of it is left
+    afterwards. Skips the test where a program is missing."""
     require_root()
     for program in ("ip", "kubelet"):
         require_tool(program)
@@ -70,7 +72,7 @@ def kubelet_node(folder: Path) -> Iterator[KubeletNode]:
         node_namespaces(folder / "shown"),
         docker_registry(folder / "registry") as registry,
         _server(folder / "wasmlet") as server,
-        kubelet(folder / "kubelet", server.socket, server.cgroup_parent) as running,
+        kubelet(folder / "kubelet", server.socket, server.cgroup_parent, feature_gates) as running,
     ):
         yield KubeletNode(running, server, registry)
 
