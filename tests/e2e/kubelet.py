@@ -25,20 +25,29 @@ _SECONDS = 150
 
 class Kubelet:
     """``folder``: of its own; ``cgroup``: the group that its pods belong below, which is there; ``feature_gates``: what
-    is not left as it is by default."""
+    is not left as it is by default; ``kubeconfig``: of its API server, if it has one; ``settings``: more of its
+    configuration."""
 
     def __init__(
-        self, folder: Path, socket: Path, cgroup: str, feature_gates: Mapping[str, bool] = MappingProxyType({})
+        self,
+        folder: Path,
+        socket: Path,
+        cgroup: str,
+        feature_gates: Mapping[str, bool] = MappingProxyType({}),
+        kubeconfig: Path | None = None,
+        **settings: Any,
     ) -> None:
         self.folder = folder
         self.log = folder / "kubelet.log"
         self.manifests = folder / "manifests"
         self.process: subprocess.Popen[bytes] | None = None
         self._program = require_tool("kubelet")
+        self._kubeconfig = kubeconfig
         self._certificates = folder / "certificates"
         self._config = folder / "config.json"
         self.manifests.mkdir(parents=True)
-        self._config.write_text(json.dumps(self._settings(socket, cgroup) | {"featureGates": dict(feature_gates)}))
+        settings = {"featureGates": dict(feature_gates), **settings}
+        self._config.write_text(json.dumps(self._settings(socket, cgroup) | settings))
 
     def start(self) -> None:
         """Return when it is healthy and its API answers."""
@@ -49,6 +58,8 @@ class Kubelet:
             "hostname-override": NODE,
             "node-ip": ADDRESS,
         }
+        if self._kubeconfig is not None:
+            options["kubeconfig"] = self._kubeconfig
         command = [str(self._program), *(f"--{name}={value}" for name, value in options.items())]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -179,11 +190,10 @@ class Kubelet:
 
 
 @contextmanager
-def kubelet(
-    folder: Path, socket: Path, cgroup: str, feature_gates: Mapping[str, bool] = MappingProxyType({})
-) -> Iterator[Kubelet]:
-    """The caller is in the namespaces of a node. Skips the test where there is no kubelet."""
-    running = Kubelet(folder, socket, cgroup, feature_gates)
+def kubelet(folder: Path, socket: Path, cgroup: str, **options: Any) -> Iterator[Kubelet]:
+    """``options``: as the class takes them. The caller is in the namespaces of a node. Skips the test where there is
+    no kubelet."""
+    running = Kubelet(folder, socket, cgroup, **options)
     try:
         running.start()
         yield running

@@ -62,17 +62,25 @@ class KubeletNode:
 
 
 @contextmanager
-def kubelet_node(folder: Path, feature_gates: Mapping[str, bool] = MappingProxyType({})) -> Iterator[KubeletNode]:
-    """``feature_gates``: of the kubelet, those that are not left as they are by default. Nothing of it is left
-    afterwards. Skips the test where a program is missing."""
+def kubelet_node(
+    folder: Path, feature_gates: Mapping[str, bool] = MappingProxyType({}), **options: Any
+) -> Iterator[KubeletNode]:
+    """The options are the kubelet's. Nothing of the node is left afterwards. Skips the test where a program is
+    missing."""
     require_root()
     for program in ("ip", "kubelet"):
         require_tool(program)
+    with node_namespaces(folder / "shown"), kubelet_node_here(folder, feature_gates=feature_gates, **options) as node:
+        yield node
+
+
+@contextmanager
+def kubelet_node_here(folder: Path, **options: Any) -> Iterator[KubeletNode]:
+    """In the namespaces of a node that the caller has entered."""
     with (
-        node_namespaces(folder / "shown"),
         docker_registry(folder / "registry") as registry,
         _server(folder / "wasmlet") as server,
-        kubelet(folder / "kubelet", server.socket, server.cgroup_parent, feature_gates) as running,
+        kubelet(folder / "kubelet", server.socket, server.cgroup_parent, **options) as running,
     ):
         yield KubeletNode(running, server, registry)
 

@@ -1,0 +1,77 @@
+"""kubectl as users have it, in one namespace of a cluster."""
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.prerequisites import require_tool
+
+Object = dict[str, Any]
+
+SECONDS = 150
+"""Longest wait for anything: most takes a few seconds, on an idle machine."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    kubeconfig: Path
+    namespace: str = "default"
+    _program: Path = field(default_factory=lambda: require_tool("kubectl"))
+
+    def inside(self, namespace: str) -> "Kubectl":
+        return Kubectl(self.kubeconfig, namespace, self._program)
+
+    def command(self, *arguments: str) -> list[str]:
+        cache = self.kubeconfig.with_name("kubectl-cache")
+        return [
+            str(self._program),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--cache-dir={cache}",
+            f"--namespace={self.namespace}",
+            *arguments,
+        ]
+
+    def __call__(self, *arguments: str, given: str = "") -> str:
+        """What it prints. ``given``: its standard input. Raises AssertionError with what it says where it fails."""
+        done = self.attempt(*arguments, given=given)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def attempt(self, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+        """However it ends."""
+        return subprocess.run(
+            self.command(*arguments), input=given, capture_output=True, text=True, timeout=2 * SECONDS
+        )
+
+    # ---- objects ----------------------------------------------------------------------------------------------------
+
+    def apply(self, *objects: Object) -> None:
+        """All at once. They need not say which namespace they belong to."""
+        everything = {"apiVersion": "v1", "kind": "List", "items": objects}
+        self("apply", "--filename=-", given=json.dumps(everything))
+
+    def get(self, name: str) -> Object:
+        """An object by its kind and name, as in ``job/sums``."""
+        found: Object = json.loads(self("get", name, "--output=json"))
+        return found
+
+    def list(self, kind: str, *selection: str) -> list[Object]:
+        items: list[Object] = json.loads(self("get", kind, *selection, "--output=json"))["items"]
+        return items
+
+    def wait(self, name: str, condition: str) -> None:
+        """Until an object, or all of a kind (``pod --all``), is as kubectl's ``--for`` says."""
+        self("wait", *name.split(), f"--for={condition}", f"--timeout={SECONDS}s")
+
+    def delete(self, *names: str) -> None:
+        """Return when they are gone."""
+        self("delete", *names, f"--timeout={SECONDS}s")
+
+    def everything(self) -> str:
+        """For people: the objects of the namespace and what has happened to them."""
+        pods = self.attempt("get", "all,persistentvolumeclaims", "--output=wide")
+        events = self.attempt("get", "events", "--sort-by=.lastTimestamp")
+        described = self.attempt("describe", "pods")
+        return "\n".join(done.stdout + done.stderr for done in (pods, events, described))
