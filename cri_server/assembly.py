@@ -71,6 +71,7 @@ def _store_settings(settings: Settings) -> StoreSettings:
         max_layer_bytes=images.max_layer_bytes,
         max_module_bytes=images.max_module_bytes,
         plain_http=tuple(images.plain_http),
+        registry_config=Path(images.registry_config),
         pull_progress_seconds=images.pull_progress_seconds,
         concurrent_pulls=images.concurrent_pulls,
         pinned=tuple(images.pinned),

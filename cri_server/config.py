@@ -115,6 +115,13 @@ class ImageSettings(Section):
         default=[],
         description='Registries spoken to without TLS, as "host" or "host:port". Loopback addresses always are.',
     )
+    registry_config: AbsolutePath = Field(
+        default="/etc/wasmlet/certs.d",
+        description=(
+            "Folder of mirrors and certificates by registry, as HOST/hosts.toml in containerd's format; read at each "
+            "pull. /etc/containerd/certs.d: the same as containerd's."
+        ),
+    )
     pull_progress_seconds: int = Field(
         default=300, ge=1, description="A pull that receives nothing for so long is given up."
     )

@@ -38,6 +38,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     images.ManifestNotFound: grpc.StatusCode.NOT_FOUND,
     images.RegistryUnavailable: grpc.StatusCode.UNAVAILABLE,
     images.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
+    images.RegistryConfigInvalid: grpc.StatusCode.FAILED_PRECONDITION,
     images.DigestMismatch: grpc.StatusCode.DATA_LOSS,
     images.UnsupportedImage: grpc.StatusCode.INVALID_ARGUMENT,
     images.ModuleInvalid: grpc.StatusCode.INVALID_ARGUMENT,

@@ -140,6 +140,6 @@ class _Download:
 
     def _mismatch(self, what: str) -> DigestMismatch:
         return DigestMismatch(
-            f"registry {self._registry.host} sent {what} for blob {self._blob.digest} of {self._registry.repository}: "
-            "check the registry, or push the image again"
+            f"registry {self._registry.host.address} sent {what} for blob {self._blob.digest} of "
+            f"{self._registry.repository}: check the registry, or push the image again"
         )

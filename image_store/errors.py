@@ -5,6 +5,7 @@ ImageStoreError
 ├── ManifestNotFound        the registry does not have it
 ├── RegistryUnavailable     the registry does not answer, or answers with its own errors
 ├── Unauthorized            the registry wants other credentials
+├── RegistryConfigInvalid   what the machine's operator wrote of the registry cannot be followed
 ├── DigestMismatch          what the registry sent is not what was asked for
 ├── UnsupportedImage        an image of a form that cannot be run here, or one with broken parts
 ├── ModuleInvalid           WebAssembly that wasmtime refuses
@@ -33,6 +34,10 @@ class RegistryUnavailable(ImageStoreError):
 
 
 class Unauthorized(ImageStoreError):
+    pass
+
+
+class RegistryConfigInvalid(ImageStoreError):
     pass
 
 

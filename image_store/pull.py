@@ -23,7 +23,7 @@ from image_store.pull_files import make_files
 from image_store.pull_job import PullJob
 from image_store.records import ImageRecord
 from image_store.references import Reference
-from image_store.registry import Registry
+from image_store.registry_hosts import RegistryHosts
 from image_store.resources import blob, resources_of
 
 
@@ -32,14 +32,15 @@ class Pull:
         self._parts = parts
         self._reference = reference
         self._job = PullJob(parts, str(reference))
-        self._registry = Registry(reference, credentials, parts.settings, self._job.sockets)
+        self._hosts = RegistryHosts(reference, credentials, parts.settings, self._job.sockets)
 
     def close(self) -> None:
-        self._registry.close()
+        self._hosts.close()
         self._job.close()
 
     async def run(self) -> ImageRecord:
         """The image's record with the names that this pull gives it, entered nowhere yet. Raises ImageStoreError."""
+        await self._parts.threads.run(self._hosts.open)
         unchanged = await self._unchanged()
         if unchanged is not None:
             return unchanged
@@ -52,7 +53,7 @@ class Pull:
         """An image that has its name both here and there. Registries that count pulls do not count the question."""
         if self._parts.inventory.named(self._job.name) is None:
             return None
-        ask = partial(self._registry.announced, self._reference.target)
+        ask = partial(self._hosts.announced, self._reference.target)
         announced = await self._parts.threads.ask(self._job.sockets, ask)
         if self._reference.digest not in ("", announced):
             # Not believed: a digest stands for one content only.
@@ -70,7 +71,7 @@ class Pull:
         return self._parts.inventory.named(resolved)
 
     async def _manifest(self, target: str) -> bytes:
-        return await self._parts.threads.ask(self._job.sockets, partial(self._registry.manifest, target))
+        return await self._parts.threads.ask(self._job.sockets, partial(self._hosts.manifest, target))
 
     async def _record(self, data: bytes) -> ImageRecord:
         found = manifest.parse(self._job.name, data)
@@ -124,8 +125,8 @@ class Pull:
             if await parts.threads.run(partial(parts.blobs.has, part.digest, part.size)):
                 return
             async with self._job.downloads:
-                fetch = partial(parts.blobs.fetch, self._registry, part)
-                await parts.threads.ask(self._job.sockets, fetch)
+                fetch = partial(parts.blobs.fetch, blob=part)
+                await parts.threads.ask(self._job.sockets, partial(self._hosts.content, fetch))
 
 
 async def _all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:

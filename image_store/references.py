@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from image_store.digests import is_digest, is_hex
 from image_store.errors import InvalidReference
 
-_DOCKER_HUB = "docker.io"
+DOCKER_HUB = "docker.io"
 _DOCKER_HUB_ALIASES = ("docker.io", "index.docker.io")
-_DOCKER_HUB_REGISTRY = "registry-1.docker.io"
+DOCKER_HUB_REGISTRY = "registry-1.docker.io"
 
 _LONGEST_NAME = 255
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -42,7 +42,7 @@ class Reference:
     @property
     def registry(self) -> str:
         """Host, and port if any, that answers for it."""
-        return _DOCKER_HUB_REGISTRY if self.host == _DOCKER_HUB else self.host
+        return DOCKER_HUB_REGISTRY if self.host == DOCKER_HUB else self.host
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
@@ -76,11 +76,11 @@ def _split_tag(named: str) -> tuple[str, str | None]:
 def _split_host(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if not slash or not _looks_like_host(first):
-        host, repository = _DOCKER_HUB, name
+        host, repository = DOCKER_HUB, name
     else:
         host, repository = first, rest
     if host in _DOCKER_HUB_ALIASES:
-        return _DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
+        return DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
     return host, repository
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import oras.provider
 import requests
@@ -21,9 +22,9 @@ from image_store.errors import DigestMismatch, ManifestNotFound, RegistryUnavail
 from image_store.manifest import Descriptor
 from image_store.references import Reference
 from image_store.registry_connection import RegistrySession, Sockets, Trouble, is_in_trouble
+from image_store.registry_host import RegistryHost
 from image_store.registry_login import RegistryLogin
 from image_store.settings import StoreSettings
-from image_store.transport import transport
 
 _LONGEST_PAUSE = 30.0
 _LONGEST_EXPLANATION = 300
@@ -39,23 +40,31 @@ Result = TypeVar("Result")
 
 
 class Registry:
-    """One image's repository, for one pull."""
+    """One image's repository at one host, for one pull."""
 
     def __init__(
-        self, reference: Reference, credentials: Credentials | None, settings: StoreSettings, sockets: Sockets
+        self,
+        reference: Reference,
+        host: RegistryHost,
+        credentials: Credentials | None,
+        settings: StoreSettings,
+        sockets: Sockets,
+        attempts: int,
     ) -> None:
-        self.host = reference.registry
+        """``attempts``: how often it is asked while it is in trouble. Raises Unauthorized, RegistryConfigInvalid."""
+        self.host = host
         self.repository = reference.repository
         self.sockets = sockets
         self._settings = settings
-        scheme, verify, may_use_proxy = transport(self.host, settings.plain_http)
-        self._base = f"{scheme}://{self.host}/v2/{self.repository}"
-        self._session = RegistrySession(sockets, settings.pull_progress_seconds)
-        login = login_for(self.host, credentials)
-        self._login = RegistryLogin(self.host, self.repository, login, self._session, plain=scheme == "http")
-        self._oras = oras.provider.Registry(self.host, insecure=scheme == "http", tls_verify=verify)
-        self._session.verify = verify
-        self._session.trust_env = may_use_proxy
+        self._attempts = attempts
+        self._base = f"{host.origin}{host.path}/{self.repository}"
+        # A mirror of several registries is told which one is meant.
+        self._query = "" if host.address == reference.registry else "?" + urlencode({"ns": reference.host})
+        self._session = RegistrySession(sockets, settings.pull_progress_seconds, host)
+        login = login_for(host.address, credentials)
+        plain = host.scheme == "http"
+        self._login = RegistryLogin(host.address, self.repository, login, self._session, plain)
+        self._oras = oras.provider.Registry(host.address, insecure=plain, tls_verify=self._session.verify)
         self._oras.session = self._session
         self._oras.auth = self._login
 
@@ -83,8 +92,8 @@ class Registry:
             data = _read(answer, manifests.MAX_MANIFEST_BYTES + 1)
         if len(data) > manifests.MAX_MANIFEST_BYTES:
             raise UnsupportedImage(
-                f"the manifest of {self.host}/{self.repository} is larger than {manifests.MAX_MANIFEST_BYTES} bytes: "
-                "check what was pushed"
+                f"the manifest of {self.host.address}/{self.repository} is larger than "
+                f"{manifests.MAX_MANIFEST_BYTES} bytes: check what was pushed"
             )
         self._check_digest(target, answer.headers.get(_DIGEST_HEADER, ""), digest_of(data))
         return data
@@ -93,7 +102,7 @@ class Registry:
         wanted = target if is_digest(target) else announced
         if is_digest(wanted) and wanted != received:
             raise DigestMismatch(
-                f"registry {self.host} sent a manifest of digest {received} as {self._named(target)}, "
+                f"registry {self.host.address} sent a manifest of digest {received} as {self._named(target)}, "
                 f"which is {wanted}: check the registry, or push the image again"
             )
 
@@ -125,7 +134,11 @@ class Registry:
         """A good one. ``subject``: what is asked for, for people."""
         with self._named_trouble():
             answer: requests.Response = _send(
-                self._oras, f"{self._base}/{path}", method, headers={**headers, **self._login.headers()}, stream=True
+                self._oras,
+                f"{self._base}/{path}{self._query}",
+                method,
+                headers={**headers, **self._login.headers()},
+                stream=True,
             )
         with answer:
             self._check_status(subject, answer)
@@ -138,22 +151,22 @@ class Registry:
             raise Trouble(_explanation(answer), _pause(answer))
         if answer.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise Unauthorized(
-                f"registry {self.host} refuses to serve {self.repository} ({_explanation(answer)}): "
+                f"registry {self.host.address} refuses to serve {self.repository} ({_explanation(answer)}): "
                 "check the credentials (imagePullSecrets) and the name"
             )
         if answer.status_code == requests.codes.not_found:
             raise ManifestNotFound(
-                f"registry {self.host} has no {subject} ({_explanation(answer)}): "
+                f"registry {self.host.address} has no {subject} ({_explanation(answer)}): "
                 "check the name and the tag, or push the image"
             )
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             # It resumes blobs, but has nothing after the part that it sent.
             raise DigestMismatch(
-                f"registry {self.host} has less of {subject} than the manifest says ({_explanation(answer)}): "
+                f"registry {self.host.address} has less of {subject} than the manifest says ({_explanation(answer)}): "
                 "check the registry, or push the image again"
             )
         raise RegistryUnavailable(
-            f"registry {self.host} does not serve {subject} ({_explanation(answer)}): check the registry"
+            f"registry {self.host.address} does not serve {subject} ({_explanation(answer)}): check the registry"
         )
 
     @contextmanager
@@ -162,12 +175,12 @@ class Registry:
             yield
         except requests.exceptions.SSLError as error:
             raise RegistryUnavailable(
-                f"registry {self.host} cannot be spoken to with TLS ({_innermost(error)}): trust its authority on this "
-                "machine, or list it in images.plain_http if it has no TLS"
+                f"registry {self.host.address} cannot be spoken to with TLS ({_innermost(error)}): "
+                f"{self.host.tls_remedy}"
             ) from error
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
             raise RegistryUnavailable(
-                f"registry {self.host} sent nothing of {self.repository} for "
+                f"registry {self.host.address} sent nothing of {self.repository} for "
                 f"{self._settings.pull_progress_seconds:g} s: try again later, or raise images.pull_progress_seconds"
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -183,9 +196,9 @@ class Registry:
                 return attempt()
             except Trouble as trouble:
                 failed = 1 if trouble.progress else failed + 1
-                if failed >= self._settings.registry_attempts:
+                if failed >= self._attempts:
                     raise RegistryUnavailable(
-                        f"registry {self.host} did not serve {subject} in {failed} attempts ({trouble}): "
+                        f"registry {self.host.address} did not serve {subject} in {_attempts(failed)} ({trouble}): "
                         "try again later"
                     ) from trouble
                 self.sockets.wait(max(trouble.pause, self._settings.registry_backoff_seconds * 2 ** (failed - 1)))
@@ -194,6 +207,10 @@ class Registry:
 def _read(answer: requests.Response, limit: int) -> bytes:
     data: bytes = answer.raw.read(limit)
     return data
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'s' if count > 1 else ''}"
 
 
 def _pause(answer: requests.Response) -> float:

@@ -10,17 +10,24 @@ import weakref
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-CONNECT_SECONDS = 10.0
+from image_store.registry_host import CONNECT_SECONDS, RegistryHost
+from image_store.registry_tls import tls_context
+from image_store.transport import trusted_authorities
+
 _MAX_REDIRECTS = 10
 _LARGEST_REDIRECT = 1 << 16
 _CONNECTIONS_KEPT = 16
 _IN_TROUBLE = (408, 429, 500, 502, 503, 504)
 _USER_AGENT = "wasmlet"
+
+# To skip a verification is the operator's decision, and no news with every request.
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 
 class Cut(Exception):
@@ -76,15 +83,21 @@ class Sockets:
 
 
 class RegistrySession(requests.Session):
-    """Sends no password that the pull did not bring: neither the machine's own, nor one's to another host."""
+    """Sends no password that the pull did not bring: neither the machine's own, nor one's to another host.
 
-    def __init__(self, sockets: Sockets, progress_seconds: float) -> None:
+    Raises RegistryConfigInvalid when it is made.
+    """
+
+    def __init__(self, sockets: Sockets, progress_seconds: float, host: RegistryHost) -> None:
         super().__init__()
+        self.trust_env = host.may_use_proxy
+        self.verify = host.verify or trusted_authorities()
         self.auth = _NoPassword()
         self.max_redirects = _MAX_REDIRECTS
         self.headers.update({"Accept-Encoding": "identity", "User-Agent": _USER_AGENT})
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter(sockets, progress_seconds))
+        self.mount(f"{host.origin}/", _HostAdapter(sockets, progress_seconds, host))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """The library reads all of an answer that redirects, which may have no end: cut off, it has."""
@@ -108,9 +121,9 @@ class _NoPassword(AuthBase):
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, sockets: Sockets, progress_seconds: float) -> None:
+    def __init__(self, sockets: Sockets, progress_seconds: float, connect_seconds: float = CONNECT_SECONDS) -> None:
         self._pool_classes = _pool_classes(sockets)
-        self._timeout = (CONNECT_SECONDS, progress_seconds)
+        self._timeout = (connect_seconds, progress_seconds)
         super().__init__(pool_maxsize=_CONNECTIONS_KEPT)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -126,6 +139,34 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = self._timeout
+        return super().send(request, *args, **kwargs)
+
+
+class _HostAdapter(_Adapter):
+    """What is configured for a host, where redirects lead to gets none of it."""
+
+    def __init__(self, sockets: Sockets, progress_seconds: float, host: RegistryHost) -> None:
+        self._host = host
+        context = tls_context(host)
+        self._tls = {} if context is None else {"ssl_context": context}
+        super().__init__(sockets, progress_seconds, host.connect_seconds)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, **self._tls)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **kwargs, **self._tls)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        request = request.copy()  # the given one follows redirects
+        for name, value in self._host.headers.items():
+            # One that answers the host's challenge goes before.
+            if name.lower() != "authorization" or name not in request.headers:
+                request.headers[name] = value
+        if self._host.verify is False:
+            kwargs["verify"] = False
+        if self._host.proxy:
+            kwargs["proxies"] = dict.fromkeys(("http", "https"), self._host.proxy)
         return super().send(request, *args, **kwargs)
 
 

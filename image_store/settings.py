@@ -1,6 +1,7 @@
 """What the store is told by the configuration."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 _MEBIBYTE = 1 << 20
 
@@ -14,6 +15,8 @@ class StoreSettings:
     max_module_bytes: int = 256 * _MEBIBYTE
     plain_http: tuple[str, ...] = ()
     """Registries spoken to without TLS, as ``host`` or ``host:port``. Loopback addresses always are."""
+    registry_config: Path | None = None
+    """Folder that says where images of a registry are pulled from (``hosts_folder``)."""
     pull_progress_seconds: float = 300
     """A pull that receives nothing for so long is given up."""
     concurrent_pulls: int = 3

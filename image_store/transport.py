@@ -21,20 +21,20 @@ def transport(host: str, plain_http: tuple[str, ...]) -> Transport:
     """``host``: with its port, if any. As containerd does, loopback hosts are spoken to without TLS but on port 443."""
     address = urlsplit(f"//{host}")
     name = address.hostname or ""
-    loopback = _is_loopback(name)
+    loopback = is_loopback(name)
     if host in plain_http or name in plain_http or (loopback and address.port != _HTTPS_PORT):
         return Transport("http", True, not loopback)
-    return Transport("https", False if loopback else _authorities(), not loopback)
+    return Transport("https", False if loopback else trusted_authorities(), not loopback)
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
 
 
-def _authorities() -> str | bool:
+def trusted_authorities() -> str | bool:
     """The machine's, so that a private authority that its operator added counts; else those that requests brings."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:

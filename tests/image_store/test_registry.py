@@ -24,6 +24,7 @@ from image_store.image import Image
 from image_store.references import parse
 from image_store.registry import Registry
 from image_store.registry_connection import Sockets
+from image_store.registry_host import upstream
 from image_store.store import Credentials, StoreSettings
 from tests import images
 from tests.guests.compiled import guest
@@ -93,7 +94,8 @@ def test_pauses_grow_and_the_registry_may_ask_for_longer_ones() -> None:
     sockets = NoWait()
     refused = times(1, on_manifests(fails(429, {"Retry-After": "7"})))
     with bad_registry(refused, times(3, on_manifests(fails(503))), sends(b"{}")) as registry:
-        asked = Registry(parse(f"{registry.address}/app"), None, StoreSettings(), sockets)
+        host = upstream(registry.address, ())
+        asked = Registry(parse(f"{registry.address}/app"), host, None, StoreSettings(), sockets, attempts=5)
         assert asked.manifest("latest") == b"{}"
         asked.close()
     assert sockets.pauses == [7, 1, 2, 4]

@@ -1,7 +1,5 @@
 """With TLS or without: by where a registry is, and by the configuration."""
 
-import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,9 +8,9 @@ from image_store.errors import ManifestNotFound, RegistryUnavailable
 from image_store.transport import transport
 from tests import images
 from tests.guests.compiled import guest
+from tests.image_store.certificates import self_signed, speak_tls
 from tests.image_store.conftest import StoreRunner
 from tests.image_store.registry import bad_registry
-from tests.prerequisites import require_tool
 
 HELLO = guest("hello")
 
@@ -77,19 +75,12 @@ def test_a_registry_without_tls_must_be_listed(runner: StoreRunner) -> None:
 def test_a_certificate_must_be_of_an_authority_that_the_machine_trusts(
     runner: StoreRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    openssl = require_tool("openssl")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subject = ["-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{NOT_LOOPBACK}"]
-    files = ["-nodes", "-keyout", str(key), "-out", str(certificate)]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    subprocess.run([openssl, "req", "-x509", *curve, *files, *subject], check=True, capture_output=True)
+    certificate = self_signed(tmp_path, NOT_LOOPBACK)
     with bad_registry() as registry:
         images.push_artifact(registry.address, "app", HELLO)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        registry.socket = context.wrap_socket(registry.socket, server_side=True)
+        speak_tls(registry, certificate)
         reference = f"{registry.address.replace('127.0.0.1', NOT_LOOPBACK)}/app:latest"
         with pytest.raises(RegistryUnavailable, match=r"self-signed certificate .*: trust its authority on this"):
             runner.pull(reference)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
         assert runner.pull(reference).repo_tags == (reference,)
