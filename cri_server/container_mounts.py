@@ -1,25 +1,48 @@
-"""The mounts of a container: those it asks for, and the pod's files below /etc where none of them covers these."""
+"""The mounts of a container: those it asks for, the devices that every program expects, and the pod's files below /etc
+where none of them covers these."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cri_server import etc_files
+from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from sandbox.specs import MountSpec
 
-
-def resolved(config: cri.ContainerConfig) -> list[MountSpec]:
-    """The mounts asked for, symlinks of the host followed, missing host paths made. Raises InvalidRequest."""
-    return [_resolved(mount, config.metadata.name) for mount in config.mounts]
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
-def _resolved(mount: cri.Mount, container: str) -> MountSpec:
+def resolved(config: cri.ContainerConfig, volumes: Sequence[Volume], folder: str) -> list[MountSpec]:
+    """The mounts asked for, symlinks of the host followed, missing host paths made.
+
+    ``volumes``: the images among them, in their order. ``folder``: of the container, for what has to be made.
+    Raises InvalidRequest.
+    """
+    images = iter(volumes)
+    return [
+        _of_image(mount, next(images), folder) if mount.image.image else _of_host(mount, config.metadata.name)
+        for mount in config.mounts
+    ]
+
+
+def _of_host(mount: cri.Mount, container: str) -> MountSpec:
     return MountSpec(
         source=_source(mount, container),
         target=_normal(mount.container_path),
         readonly=mount.readonly,
         propagate=mount.propagation != cri.PROPAGATION_PRIVATE,
+        recursive=mount.recursive_read_only,
+    )
+
+
+def _of_image(mount: cri.Mount, volume: Volume, folder: str) -> MountSpec:
+    return MountSpec(
+        source=volume.source(mount.image_sub_path, folder),
+        target=_normal(mount.container_path),
+        readonly=True,
+        propagate=False,
+        recursive=mount.recursive_read_only,
     )
 
 
@@ -44,9 +67,29 @@ def _source(mount: cri.Mount, container: str) -> str:
 def etc_mounts(folder: str, mounts: Iterable[MountSpec], readonly: bool) -> list[MountSpec]:
     """``folder``: where the pod's files are. A mount at the file or above it is left alone: it may be a directory of
     the host."""
-    covered = {mount.target for mount in mounts}
+    files = {f"/etc/{name}": os.path.join(folder, name) for name in etc_files.ALL}
+    return [MountSpec(files[target], target, readonly, propagate=False) for target in _uncovered(files, mounts, "/etc")]
+
+
+def device_mounts(mounts: Iterable[MountSpec]) -> list[MountSpec]:
+    """The host's nodes that are no way to anything. A mount of the container's own at one of them or at /dev wins."""
     return [
-        MountSpec(os.path.join(folder, name), f"/etc/{name}", readonly, propagate=False)
-        for name in etc_files.ALL
-        if not covered & {f"/etc/{name}", "/etc"}
+        MountSpec(path, path, readonly=True, propagate=False, device=True)
+        for path in _uncovered(_DEVICES, mounts, "/dev")
     ]
+
+
+def _uncovered(paths: Iterable[str], mounts: Iterable[MountSpec], folder: str) -> list[str]:
+    covered = {mount.target for mount in mounts}
+    return [path for path in paths if path not in covered] if folder not in covered else []
+
+
+def present(paths: Iterable[str], rootfs: str, made: Iterable[str]) -> list[str]:
+    """Those that the container may have when it starts: in its root the image has something, or what is ``made`` for
+    it. What the kubelet masks for every container, below /proc and /sys, is not there and costs its start nothing."""
+    tops = {path.split("/")[1] for path in made}
+    return [path for path in map(_normal, paths) if path.split("/")[1] in tops or _has(rootfs, path.split("/")[1])]
+
+
+def _has(rootfs: str, name: str) -> bool:
+    return bool(rootfs) and os.path.lexists(os.path.join(rootfs, name))

@@ -2,14 +2,15 @@
 
 import os
 
-from cri_server import container_limits, container_mounts, container_process, etc_files
+from cri_server import container_limits, container_mounts, container_process, container_volumes, etc_files
 from cri_server.container_program import Command, find_image, program_spec, resolve_command
+from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from image_store.image import Image
 from sandbox.identity import Identity, resolve_identity
-from sandbox.specs import GuestSpec
+from sandbox.specs import GuestSpec, MountSpec
 
 
 class ContainerPlan:
@@ -24,24 +25,29 @@ class ContainerPlan:
         self.variables = container_process.environment(config, image.config.env, hostname, self.directory)
         self.log_path = _log_path(sandbox.config, config)
         self.command: Command
+        self.volumes: list[Volume] = []
 
     def guest(self, runtime: Runtime, container_id: str) -> GuestSpec:
         """Reads the image's users and makes host paths that are missing. Raises what is wrong with either."""
         identity = _identity(self.config, self.image)
         linux = self.config.linux
-        mounts = container_mounts.resolved(self.config)
-        folder = str(runtime.pods.folder(self.sandbox.id))
-        readonly = linux.security_context.readonly_rootfs
+        context = linux.security_context
+        rootfs = str(self.image.rootfs or "")
+        own = container_mounts.resolved(
+            self.config, self.volumes, runtime.paths.container(self.sandbox.id, container_id)
+        )
+        mounts = [*self._given(runtime, own), *own]
+        made = ["/tmp", self.directory, *(mount.target for mount in mounts)]
         return GuestSpec(
             container_id=container_id,
             argv=self.command.argv,
             env=[f"{name}={value}" for name, value in self.variables.items()],
             working_dir=self.directory,
             program=program_spec(self.command.program),
-            lower=str(self.image.rootfs or ""),
+            lower=rootfs,
             layer=runtime.paths.layer(self.sandbox.id, container_id),
-            readonly_root=readonly,
-            mounts=[*container_mounts.etc_mounts(folder, mounts, readonly), *mounts],
+            readonly_root=context.readonly_rootfs,
+            mounts=mounts,
             uid=identity.uid,
             gid=identity.gid,
             groups=identity.groups,
@@ -54,12 +60,21 @@ class ContainerPlan:
             stdin_once=self.config.stdin_once,
             tty=self.config.tty,
             run_path=runtime.paths.run(self.sandbox.id, container_id),
+            masked_paths=container_mounts.present(context.masked_paths, rootfs, made),
+            readonly_paths=container_mounts.present(context.readonly_paths, rootfs, made),
         )
+
+    def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
+        """The mounts that every container gets."""
+        folder = str(runtime.pods.folder(self.sandbox.id))
+        readonly = self.config.linux.security_context.readonly_rootfs
+        return [*container_mounts.device_mounts(own), *container_mounts.etc_mounts(folder, own, readonly)]
 
 
 async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerConfig) -> ContainerPlan:
-    """Finds the image and its program, which may have to be compiled. Raises what is wrong with any of it."""
+    """Finds the images and the program, which may have to be compiled. Raises what is wrong with any of it."""
     plan = ContainerPlan(sandbox, config, find_image(runtime, config))
+    plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
     return plan
 

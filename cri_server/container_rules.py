@@ -1,15 +1,14 @@
 """What CreateContainer refuses: contradictions, and whatever would be a false promise of more than a container gets.
 
 The kubelet sets most fields for every ordinary container. What a WebAssembly guest satisfies by its nature is accepted:
-it has no system calls to filter (seccomp), no capabilities, no /proc and /sys to mask, and its image's files carry no
-labels (SELinux).
+it has no system calls to filter (seccomp), no capabilities, and its image's files carry no labels (SELinux).
 """
 
 import os
 from collections.abc import Callable
 
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import InvalidRequest, NotOffered
+from cri_server.errors import InvalidRequest
 from cri_server.sandbox_rules import check_namespaces
 
 _PROFILES = "localhost/"
@@ -19,7 +18,7 @@ Context = cri.LinuxContainerSecurityContext
 
 
 def check_container(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, reject_privileged: bool) -> None:
-    """Raises InvalidRequest, NotOffered."""
+    """Raises InvalidRequest."""
     if not config.HasField("metadata") or not config.metadata.name:
         raise InvalidRequest("the container config has no metadata with a name: add it")
     if not config.image.image:
@@ -95,6 +94,15 @@ def _check_log_path(config: cri.ContainerConfig) -> None:
         raise InvalidRequest(f"a path of container {config.metadata.name} has a NUL byte: mend it")
 
 
+def _check_covered_paths(config: cri.ContainerConfig) -> None:
+    context = config.linux.security_context
+    for path in (*context.masked_paths, *context.readonly_paths):
+        if "\0" in path or os.path.normpath("/" + path).strip("/") == "":
+            raise InvalidRequest(
+                f"masked or read-only path {path!r} of container {config.metadata.name} is none below its root: mend it"
+            )
+
+
 def _check_oom_score(config: cri.ContainerConfig) -> None:
     score = config.linux.resources.oom_score_adj
     if not -1000 <= score <= 1000:
@@ -110,6 +118,7 @@ _RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (
     _check_profiles,
     _check_namespaces,
     _check_log_path,
+    _check_covered_paths,
     _check_oom_score,
 )
 
@@ -130,12 +139,11 @@ def _check_privileged(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig
 
 def check_mount(mount: cri.Mount, container: str) -> None:
     subject = f"mount {mount.container_path!r} of container {container}"
-    if mount.HasField("image") and mount.image.image:
-        raise NotOffered(
-            f"{subject} is an image volume, which this release of wasmlet does not offer: use another volume"
-        )
-    if mount.recursive_read_only:
-        raise InvalidRequest(f"RROUnsupported: {subject} asks for recursive read-only, which wasmlet does not offer")
+    _check_recursive(mount, subject)
+    if mount.image.image:
+        _check_image(mount, subject)
+    elif mount.image_sub_path:
+        raise InvalidRequest(f"{subject} has a path inside an image, but no image: set image or remove image_sub_path")
     if mount.uidMappings or mount.gidMappings:
         raise InvalidRequest(f"{subject} maps ids, which wasmlet does not offer: remove the mappings")
     if mount.mount_options:
@@ -145,10 +153,33 @@ def check_mount(mount: cri.Mount, container: str) -> None:
     _check_paths(mount, subject)
 
 
+def _check_recursive(mount: cri.Mount, subject: str) -> None:
+    """CRI: recursive_read_only takes readonly and a private mount."""
+    if not mount.recursive_read_only:
+        return
+    if not mount.readonly:
+        raise InvalidRequest(f"{subject} is to be recursively read-only, but not readonly: set both or none")
+    if mount.propagation != cri.PROPAGATION_PRIVATE:
+        raise InvalidRequest(
+            f"{subject} is to be recursively read-only, and mounts made later to be seen in it, which would not be: "
+            "set PROPAGATION_PRIVATE"
+        )
+
+
+def _check_image(mount: cri.Mount, subject: str) -> None:
+    """CRI: an image volume has no host path and is read-only."""
+    if mount.host_path:
+        raise InvalidRequest(f"ImageVolumeMountFailed: {subject} has an image and a host path: set one of them")
+    if not mount.readonly:
+        raise InvalidRequest(
+            f"ImageVolumeMountFailed: {subject} would write to an image, which other containers use, too: set readonly"
+        )
+
+
 def _check_paths(mount: cri.Mount, subject: str) -> None:
-    if "\0" in mount.container_path + mount.host_path:
+    if "\0" in mount.container_path + mount.host_path + mount.image_sub_path:
         raise InvalidRequest(f"{subject} has a path with a NUL byte: mend it")
     if not mount.container_path.startswith("/") or os.path.normpath(mount.container_path).strip("/") == "":
         raise InvalidRequest(f"{subject} needs an absolute path below the container's root: mend it")
-    if not mount.host_path.startswith("/"):
+    if not mount.image.image and not mount.host_path.startswith("/"):
         raise InvalidRequest(f"{subject} has the host path {mount.host_path!r}: give an absolute one")

@@ -16,7 +16,7 @@ The CRI messages are kept ready and serialised; ``refresh`` is called at every c
 import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -50,6 +50,8 @@ class ContainerRecord:
     program: dict[str, Any]
     stop_signal: str
     """Name in the enum ``Signal`` of CRI; the signal that StopContainer sends."""
+    volumes: list[list[str]] = field(default_factory=list)
+    """Kind and name of what it has mounted of images, and which is held for it."""
 
     def save(self, path: str) -> None:
         """Raises DiskFull."""

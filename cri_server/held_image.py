@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from image_store.image import Image, ImageConfig, Program
+from image_store.resources import Resource
 
 
 def image_fields(image: Image) -> dict[str, Any]:
@@ -35,6 +36,11 @@ def image_of(fields: dict[str, Any]) -> Image:
         pinned=False,
         chain_id=fields["chain_id"],
     )
+
+
+def resources_of(volumes: list[list[str]]) -> list[Resource]:
+    """What a container has mounted of images. Raises TypeError, ValueError for what is no such list."""
+    return [Resource(kind, name) for kind, name in volumes]  # type: ignore[arg-type]
 
 
 def program_fields(program: Program) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from cri_server.blocking import in_thread
 from cri_server.container_store import Container, ContainerRecord
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import NameReserved
-from cri_server.held_image import image_of, program_of
+from cri_server.held_image import image_of, program_of, resources_of
 from cri_server.names import sandbox_name
 from cri_server.operations import start
 from cri_server.runtime import Runtime
@@ -185,6 +185,7 @@ def _add_container(runtime: Runtime, sandbox: Sandbox, record: ContainerRecord, 
         runtime.clock.observe(timestamp)
     runtime.containers.names.reserve(container.name, container.id)
     runtime.images.hold(container.id, image_of(record.image), program_of(record.program))
+    runtime.images.hold_files(container.id, *resources_of(record.volumes))
     runtime.containers.add(container)
 
 

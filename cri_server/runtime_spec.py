@@ -38,13 +38,16 @@ def of_container(guest: GuestSpec, sandbox: Sandbox) -> dict[str, Any]:
             "cgroupsPath": f"{guest.pod_cgroup}/{guest.container_id}",
             "resources": _resources(Limits(**guest.limits)),
             "namespaces": [*_pod_namespaces(sandbox), {"type": "mount"}],
+            "maskedPaths": guest.masked_paths,
+            "readonlyPaths": guest.readonly_paths,
         },
         "wasm": guest.program._asdict(),
     }
 
 
 def _mount(mount: MountSpec) -> dict[str, Any]:
-    options = ["rbind", "ro" if mount.readonly else "rw", "rslave" if mount.propagate else "rprivate"]
+    access = "rro" if mount.recursive else "ro" if mount.readonly else "rw"
+    options = ["rbind", access, "rslave" if mount.propagate else "rprivate"]
     return {"destination": mount.target, "source": mount.source, "type": "bind", "options": options}
 
 

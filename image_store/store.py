@@ -23,12 +23,14 @@ from image_store.compiler import Compiler
 from image_store.credentials import Credentials
 from image_store.disk import disk_errors, sync_filesystem
 from image_store.image import Image, Program
+from image_store.image_files import ImageFiles, files_of
 from image_store.inventory import Inventory
 from image_store.parts import Parts
 from image_store.programs import Programs
 from image_store.pull import Pull
 from image_store.records import ImageRecord
 from image_store.references import Reference
+from image_store.resources import Resource
 from image_store.settings import StoreSettings
 from image_store.shared_work import SharedWork
 from image_store.start import sound_images
@@ -37,7 +39,7 @@ from image_store.trees import Trees
 from image_store.upkeep import Upkeep
 from image_store.usage import Usage
 
-__all__ = ["Credentials", "Image", "ImageStore", "Program", "StoreSettings", "Usage"]
+__all__ = ["Credentials", "Image", "ImageFiles", "ImageStore", "Program", "Resource", "StoreSettings", "Usage"]
 
 _VERIFIED_AT_START = 256 << 20
 
@@ -163,6 +165,14 @@ class ImageStore:
         In memory: after a start it is to be said again, before ``collect_garbage``.
         """
         self._programs.hold(holder, image, program)
+
+    def files(self, image: Image) -> ImageFiles | None:
+        """What a container that mounts the image finds in it; None where it was removed. No I/O."""
+        return files_of(self._parts, image.id)
+
+    def hold_files(self, holder: str, *resources: Resource) -> None:
+        """Keep what a container has mounted of images, beside what ``hold`` keeps for it, and as that does."""
+        self._parts.claims.add(holder, *resources)
 
     def release(self, holder: str) -> None:
         """The container is gone."""

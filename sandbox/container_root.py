@@ -13,6 +13,9 @@ from sandbox.errors import StartFailure
 from sandbox.specs import GuestSpec, MountSpec
 
 _HARMLESS = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NODEV
+_EMPTY = _HARMLESS | syscalls.MOUNT_ATTR_NOEXEC | syscalls.MOUNT_ATTR_RDONLY
+_OF_DEVICES = syscalls.MOUNT_ATTR_NOSUID | syscalls.MOUNT_ATTR_NOEXEC | syscalls.MOUNT_ATTR_RDONLY
+"""A device behind a read-only mount is written to all the same; what is refused is to change the host's node."""
 
 
 def enter(spec: GuestSpec) -> None:
@@ -20,10 +23,15 @@ def enter(spec: GuestSpec) -> None:
     _leave_hosts_mounts()
     mounts = sorted(spec.mounts, key=lambda mount: mount.target.count("/"))
     trees = [(_open_source(mount), mount) for mount in mounts]
+    covers = [_open_covers(spec) for _ in spec.masked_paths]
     _change_root(spec)
     for tree, mount in trees:
         _attach(tree, mount)
     _make_directory(spec.working_dir)
+    for path, cover in zip(spec.masked_paths, covers, strict=True):
+        _mask(path, *cover)
+    for path in spec.readonly_paths:
+        _protect(path)
     if spec.readonly_root:
         _forbid_writing()
 
@@ -79,14 +87,22 @@ def _escaped(path: str) -> str:
 
 def _attach(tree: int, mount: MountSpec) -> None:
     try:
-        propagation = syscalls.MS_SLAVE if mount.propagate else syscalls.MS_PRIVATE
-        syscalls.set_mount_attributes(tree, _HARMLESS, propagation, syscalls.AT_RECURSIVE)
-        if mount.readonly:
-            syscalls.set_mount_attributes(tree, syscalls.MOUNT_ATTR_RDONLY, 0)
+        _restrict(tree, mount)
         _move(tree, mount.target)
     except OSError as error:
         raise StartFailure(f"mount of {mount.source!r} at {mount.target!r} failed: {error.strerror}") from error
     os.close(tree)
+
+
+def _restrict(tree: int, mount: MountSpec) -> None:
+    """CRI: readonly alone is of the one mount, recursive_read_only of all below it."""
+    propagation = syscalls.MS_SLAVE if mount.propagate else syscalls.MS_PRIVATE
+    attributes = _OF_DEVICES if mount.device else _HARMLESS
+    if mount.recursive:
+        attributes |= syscalls.MOUNT_ATTR_RDONLY
+    syscalls.set_mount_attributes(tree, attributes, propagation, syscalls.AT_RECURSIVE)
+    if mount.readonly:
+        syscalls.set_mount_attributes(tree, syscalls.MOUNT_ATTR_RDONLY, 0)
 
 
 def _move(tree: int, target: str) -> None:
@@ -112,3 +128,39 @@ def _forbid_writing() -> None:
     root = os.open("/", os.O_PATH | os.O_CLOEXEC)
     syscalls.set_mount_attributes(root, syscalls.MOUNT_ATTR_RDONLY, 0)
     os.close(root)
+
+
+def _open_covers(spec: GuestSpec) -> tuple[int, int]:
+    """For a directory and for anything else."""
+    hidden = spec.layer + "/hidden/"
+    try:
+        return syscalls.open_tree(hidden + "directory"), syscalls.open_tree(hidden + "file")
+    except OSError as error:
+        raise StartFailure(
+            f"masked paths of container {spec.container_id} cannot be covered: {hidden}: {error.strerror}"
+        ) from error
+
+
+def _mask(path: str, for_directory: int, for_file: int) -> None:
+    try:
+        cover = for_directory if stat.S_ISDIR(os.stat(path).st_mode) else for_file
+        syscalls.set_mount_attributes(cover, _EMPTY, syscalls.MS_PRIVATE)
+        syscalls.move_mount(cover, path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # as every runtime does: the kubelet masks the same paths everywhere
+    except OSError as error:
+        raise StartFailure(f"path {path!r} cannot be masked: {error.strerror}") from error
+    os.close(for_directory)
+    os.close(for_file)
+
+
+def _protect(path: str) -> None:
+    try:
+        tree = syscalls.open_tree(path)
+        syscalls.set_mount_attributes(tree, syscalls.MOUNT_ATTR_RDONLY, 0)
+        syscalls.move_mount(tree, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise StartFailure(f"path {path!r} cannot be made read-only: {error.strerror}") from error
+    os.close(tree)

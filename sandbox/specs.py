@@ -30,6 +30,15 @@ class MountSpec(NamedTuple):
     readonly: bool
     propagate: bool
     """Later mounts of the host below the source appear in the container (CRI: HOST_TO_CONTAINER)."""
+    recursive: bool = False
+    """Read-only are the mounts below the source, too."""
+    device: bool = False
+    """The source is a device node of the host that may be used through this mount."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What is not set is left out: pod processes of earlier versions know the first four fields."""
+        fields = self._asdict()
+        return {name: value for name, value in fields.items() if value or name not in self._field_defaults}
 
 
 class ProgramSpec(NamedTuple):
@@ -72,10 +81,14 @@ class GuestSpec(NamedTuple):
     tty: bool
     run_path: str
     """File with the two slots of the run's record (see ``sandbox.run_record``)."""
+    masked_paths: list[str] = []  # noqa: RUF012 - nobody changes it
+    """What is there is covered by something empty that nobody may open; the rest is skipped."""
+    readonly_paths: list[str] = []  # noqa: RUF012
+    """What is there becomes read-only; the rest is skipped."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":
-        known = {name: fields[name] for name in cls._fields}
+        known = {name: fields[name] for name in cls._fields if name in fields}
         known["program"] = ProgramSpec(**known["program"])
         known["mounts"] = [MountSpec(**mount) for mount in known["mounts"]]
         return cls(**known)
@@ -83,7 +96,7 @@ class GuestSpec(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         fields = self._asdict()
         fields["program"] = self.program._asdict()
-        fields["mounts"] = [mount._asdict() for mount in self.mounts]
+        fields["mounts"] = [mount.to_json() for mount in self.mounts]
         return fields
 
 

@@ -5,7 +5,7 @@ The log file is not made here. CRI: after a failed creation the kubelet would co
 
 import structlog
 
-from cri_server import stop_signal, trash
+from cri_server import container_volumes, stop_signal, trash
 from cri_server.blocking import in_thread
 from cri_server.container_plan import ContainerPlan, make_plan
 from cri_server.container_rules import check_container
@@ -84,6 +84,7 @@ def _hold(runtime: Runtime, plan: ContainerPlan, container_id: str, undo: Undo) 
         )
     undo.add(runtime.images.release, container_id)
     runtime.images.hold(container_id, plan.image, plan.command.program)
+    container_volumes.hold(runtime, plan.volumes, container_id)
 
 
 async def _make(runtime: Runtime, plan: ContainerPlan, container_id: str, undo: Undo) -> None:
@@ -105,6 +106,7 @@ def _new_record(runtime: Runtime, plan: ContainerPlan, container_id: str) -> Con
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
         program=program_fields(plan.command.program),
         stop_signal=stop_signal.chosen(plan.config, image.config.stop_signal),
+        volumes=[[*volume.files.resource] for volume in plan.volumes],
     )
 
 

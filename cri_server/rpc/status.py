@@ -44,7 +44,7 @@ def _network_condition(runtime: Runtime) -> cri.RuntimeCondition:
 
 
 def _handler(name: str) -> cri.RuntimeHandler:
-    features = cri.RuntimeHandlerFeatures(recursive_read_only_mounts=False, user_namespaces=False)
+    features = cri.RuntimeHandlerFeatures(recursive_read_only_mounts=True, user_namespaces=False)
     return cri.RuntimeHandler(name=name, features=features)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from image_store.image import Image, ImageConfig, Program
+from image_store.image_files import ImageFiles
+from image_store.resources import Resource
 from image_store.store import Usage
 from sandbox import run_record
 from sandbox.errors import PodProcessGone, StartFailure
@@ -225,6 +227,8 @@ class FakeImages:
         self.found: Program = PROGRAM
         self.current: Path | None = PROGRAM.compiled
         self.held: dict[str, tuple[Image, Program]] = {}
+        self.volumes: dict[str, ImageFiles] = {}
+        self.held_files: dict[str, tuple[Resource, ...]] = {}
         self.collected = 0
         self.pulled: list[tuple[str, Any]] = []
 
@@ -258,8 +262,15 @@ class FakeImages:
     def hold(self, holder: str, image: Image, program: Program) -> None:
         self.held[holder] = (image, program)
 
+    def files(self, image: Image) -> ImageFiles | None:
+        return self.volumes.get(image.id)
+
+    def hold_files(self, holder: str, *resources: Resource) -> None:
+        self.held_files[holder] = resources
+
     def release(self, holder: str) -> None:
         self.held.pop(holder, None)
+        self.held_files.pop(holder, None)
 
     async def collect_garbage(self) -> None:
         self.collected += 1

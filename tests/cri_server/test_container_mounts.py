@@ -3,14 +3,17 @@ from pathlib import Path
 import pytest
 
 from cri_server import container_mounts
+from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
+from image_store.image_files import ImageFiles
+from image_store.resources import Resource
 from sandbox.specs import MountSpec
 
 
 def resolve(host: Path, container: str, **fields: object) -> MountSpec:
     mount = cri.Mount(host_path=str(host), container_path=container, **fields)  # type: ignore[arg-type]
-    [resolved] = container_mounts.resolved(cri.ContainerConfig(mounts=[mount]))
+    [resolved] = container_mounts.resolved(cri.ContainerConfig(mounts=[mount]), [], "/no/such/folder")
     return resolved
 
 
@@ -50,3 +53,70 @@ def test_the_pods_files_are_mounted_unless_the_container_mounts_its_own() -> Non
 
 def test_a_volume_at_etc_is_left_alone() -> None:
     assert container_mounts.etc_mounts("/state/pod", [MountSpec("/volume", "/etc", False, False)], False) == []
+
+
+def test_recursively_read_only_as_asked(tmp_path: Path) -> None:
+    assert resolve(tmp_path, "/data", readonly=True, recursive_read_only=True).recursive
+    assert not resolve(tmp_path, "/data", readonly=True).recursive
+
+
+def test_devices_are_given_unless_the_container_mounts_its_own() -> None:
+    own = [MountSpec("/volume", "/dev/zero", False, False), MountSpec("/volume", "/dev/shm", False, False)]
+    targets = [mount.target for mount in container_mounts.device_mounts(own)]
+    assert targets == ["/dev/null", "/dev/full", "/dev/random", "/dev/urandom"]
+    assert all(mount.device and mount.readonly for mount in container_mounts.device_mounts([]))
+    assert container_mounts.device_mounts([MountSpec("/volume", "/dev", False, False)]) == []
+
+
+def test_paths_that_no_container_has_cost_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    paths = ["/proc/kcore", "/sys/firmware", "/bin/ls", "data/x/secret", "//bin/../bin/rm"]
+    assert container_mounts.present(paths, str(tmp_path), ["/data/x", "/"]) == ["/bin/ls", "/data/x/secret", "/bin/rm"]
+    assert container_mounts.present(paths, "", []) == []
+
+
+def volume(path: Path, file_name: str = "") -> Volume:
+    return Volume("image data:1", "sha256:1", ImageFiles(Resource("tree", "1"), path, file_name))
+
+
+def of_image(found: Volume, folder: Path, **fields: object) -> MountSpec:
+    image = cri.ImageSpec(image="data:1")
+    mount = cri.Mount(container_path="/data", image=image, readonly=True, **fields)  # type: ignore[arg-type]
+    [resolved] = container_mounts.resolved(cri.ContainerConfig(mounts=[mount]), [found], str(folder))
+    return resolved
+
+
+def test_an_image_is_mounted_to_be_read(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    assert of_image(volume(tmp_path), tmp_path) == MountSpec(str(tmp_path), "/data", readonly=True, propagate=False)
+    assert of_image(volume(tmp_path), tmp_path, image_sub_path="etc").source == str(tmp_path / "etc")
+
+
+@pytest.mark.parametrize("sub_path", ["../..", "/", "host", "a/../../..", "up"])
+def test_no_sub_path_leads_out_of_the_image(tmp_path: Path, sub_path: str) -> None:
+    image = tmp_path / "deep" / "image"
+    image.mkdir(parents=True)
+    (image / "host").symlink_to("/")
+    (image / "up").symlink_to("../../..")
+    assert of_image(volume(image), tmp_path, image_sub_path=sub_path).source in (str(image), f"{image}/")
+
+
+@pytest.mark.parametrize("sub_path", ["missing", "host/etc/passwd", "../../etc/passwd"])
+def test_a_sub_path_that_is_not_in_the_image_is_refused(tmp_path: Path, sub_path: str) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "host").symlink_to("/")
+    with pytest.raises(InvalidRequest, match="^ImageVolumeMountFailed: image data:1 has no "):
+        of_image(volume(image), tmp_path, image_sub_path=sub_path)
+
+
+def test_an_artifact_is_a_folder_with_its_file(tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.write_bytes(b"\0asm")
+    artifact = volume(blob, "main.wasm")
+    source = of_image(artifact, tmp_path / "container").source
+    assert [(file.name, file.read_bytes()) for file in Path(source).iterdir()] == [("main.wasm", b"\0asm")]
+    alone = of_image(artifact, tmp_path / "container", image_sub_path="main.wasm").source
+    assert Path(alone) == Path(source, "main.wasm")
+    with pytest.raises(InvalidRequest, match="has no 'other'"):
+        of_image(artifact, tmp_path / "container", image_sub_path="other")

@@ -4,13 +4,14 @@ import pytest
 
 from cri_server.container_rules import check_container
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import InvalidRequest, NotOffered
+from cri_server.errors import InvalidRequest
 
 SANDBOX = cri.PodSandboxConfig()
 PRIVILEGED_SANDBOX = cri.PodSandboxConfig(
     linux=cri.LinuxPodSandboxConfig(security_context=cri.LinuxSandboxSecurityContext(privileged=True))
 )
 LOCALHOST = cri.SecurityProfile.Localhost
+IMAGE = cri.ImageSpec(image="data:1")
 
 
 def config(**fields: object) -> cri.ContainerConfig:
@@ -75,7 +76,21 @@ def test_what_the_kubelet_sets_for_every_container_is_accepted() -> None:
         (secured(namespace_options=cri.NamespaceOption(userns_options=cri.UserNamespace())), "user namespace"),
         (config(linux=cri.LinuxContainerConfig(resources=cri.LinuxContainerResources(oom_score_adj=1001))), "1001"),
         (secured(privileged=True), "privileged in a sandbox that is not"),
-        (mounted(recursive_read_only=True, readonly=True), "^RROUnsupported"),
+        (mounted(recursive_read_only=True), "not readonly"),
+        (
+            mounted(recursive_read_only=True, readonly=True, propagation=cri.PROPAGATION_HOST_TO_CONTAINER),
+            "PROPAGATION_PRIVATE",
+        ),
+        (
+            mounted(recursive_read_only=True, readonly=True, propagation=cri.PROPAGATION_BIDIRECTIONAL),
+            "PROPAGATION_PRIVATE",
+        ),
+        (mounted(image=IMAGE, readonly=True), "^ImageVolumeMountFailed: .*an image and a host path"),
+        (mounted(image=IMAGE, host_path=""), "^ImageVolumeMountFailed: .*set readonly"),
+        (mounted(image=IMAGE, host_path="", readonly=True, image_sub_path="a\0"), "NUL"),
+        (mounted(image_sub_path="etc"), "but no image"),
+        (secured(masked_paths=["/.."]), "none below its root"),
+        (secured(readonly_paths=["/a\0"]), "none below its root"),
         (mounted(uidMappings=[cri.IDMapping(length=1)]), "maps ids"),
         (mounted(mount_options=["noexec"]), "mount options"),
         (mounted(container_path="data"), "absolute path"),
@@ -98,9 +113,10 @@ def test_a_seccomp_profile_that_exists_is_accepted(tmp_path: Path) -> None:
     )
 
 
-def test_image_volumes_are_not_offered_yet() -> None:
-    with pytest.raises(NotOffered, match="image volume"):
-        check_container(mounted(host_path="", image=cri.ImageSpec(image="data:1")), SANDBOX, False)
+def test_read_only_volumes_are_accepted() -> None:
+    check_container(mounted(recursive_read_only=True, readonly=True), SANDBOX, False)
+    volume = mounted(image=IMAGE, host_path="", readonly=True, recursive_read_only=True, image_sub_path="etc")
+    check_container(volume, SANDBOX, False)
 
 
 def test_privileged_is_accepted_in_a_privileged_sandbox_unless_the_node_rejects_it() -> None:

@@ -4,12 +4,15 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from tests.real_node import RealNode, eventually
+from tests.guests.compiled import guest
+from tests.images import push_artifact, push_wasi_image
+from tests.real_node import RealNode, container_config, eventually
 
 HOST_NETWORK = cri.NamespaceOption(network=cri.NODE)
 
@@ -115,6 +118,55 @@ def test_a_rotated_log_is_continued_in_a_new_file(server: RealNode) -> None:
     log.rename(log.with_suffix(".1"))
     server.call("ReopenContainerLog", container_id=container_id)
     assert log.exists()
+
+
+def image_volume(server: RealNode, path: str, image: str, **fields: Any) -> cri.Mount:
+    server.call("PullImage", image=cri.ImageSpec(image=image))
+    return cri.Mount(container_path=path, image=cri.ImageSpec(image=image), readonly=True, **fields)
+
+
+def test_images_are_mounted_to_be_read_and_kept_while_their_container_is(server: RealNode) -> None:
+    """Also when they are removed, and another server has cleaned up."""
+    files = push_wasi_image(server.registry.address, "data", {"/etc/passwd": b"a file\n", "/bin/app": b""})
+    artifact = push_artifact(server.registry.address, "model", guest("hello"), title="model.wasm")
+    mounts = [
+        image_volume(server, "/whole", files),
+        image_volume(server, "/part", files, image_sub_path="etc"),
+        image_volume(server, "/artifact", artifact),
+    ]
+    words = "ls /whole then cat /part/passwd then kind /artifact/model.wasm then write /whole/etc/passwd x"
+    config = container_config("main", server.pull("tool"), args=words.split(), mounts=mounts)
+    response = server.call("CreateContainer", pod_sandbox_id=server.run_pod(), config=config)
+    for image in (files, artifact):
+        server.call("RemoveImage", image=cri.ImageSpec(image=image))
+    server.server.kill()
+    server.server.start()
+    server.call("StartContainer", container_id=response.container_id)
+    status = server.exited(response.container_id)
+    assert server.log(response.container_id)[:-1] == [
+        "bin",
+        "etc",
+        "a file",
+        f"file {len(guest('hello'))}",
+    ]
+    assert status.exit_code == 1, "the image is read-only"
+    assert all(mount.image.image_ref.startswith("sha256:") for mount in status.mounts)
+
+
+def test_a_container_has_devices_and_no_way_to_what_is_masked(server: RealNode) -> None:
+    context = cri.LinuxContainerSecurityContext(masked_paths=["/etc/hosts"], readonly_paths=["/tmp"])
+    linux = cri.LinuxContainerConfig(security_context=context)
+    pod = server.run_pod()
+    words = "ls /dev then write /dev/null x then cat /dev/null then cat /etc/hosts"
+    container_id = server.start(pod, "tool", "masked", args=words.split(), linux=linux)
+    server.exited(container_id)
+    *devices, refusal = server.log(container_id)
+    assert devices == ["full", "null", "random", "urandom", "zero"]
+    assert "denied" in refusal
+    writes = ["write", "/new", "x", "then", "write", "/tmp/new", "x"]
+    container_id = server.start(pod, "tool", "protected", args=writes, linux=linux)
+    server.exited(container_id)
+    assert len(server.log(container_id)) == 1
 
 
 def test_a_removed_image_leaves_its_container_running_and_startable(server: RealNode) -> None:

@@ -45,14 +45,25 @@ def _spec(layer: str, mounts: list[MountSpec]) -> GuestSpec:
     return GuestSpec(container_id="c", program=program, mounts=mounts, **fields)
 
 
-def test_without_mounts_it_is_empty(layer: Layer) -> None:
-    assert layer.make() == []
+def test_without_mounts_it_has_a_folder_for_temporary_files(layer: Layer) -> None:
+    assert layer.make() == ["tmp/"]
+    assert (layer.path / "upper" / "tmp").stat().st_mode & 0o7777 == 0o1777
     assert sorted(path.name for path in layer.path.iterdir()) == ["root", "upper", "work"]
+
+
+def test_over_an_image_it_is_empty(layer: Layer) -> None:
+    assert layer.make(lower=str(layer.image)) == []
+
+
+def test_what_covers_masked_paths_has_no_permissions(layer: Layer) -> None:
+    layer.make(masked_paths=["/etc"])
+    hidden = layer.path / "hidden"
+    assert {path.name: path.stat().st_mode & 0o7777 for path in hidden.iterdir()} == {"directory": 0, "file": 0}
 
 
 def test_the_places_of_mounts_are_there(layer: Layer) -> None:
     mounts = mount(layer.file, "/etc/hosts"), mount(layer.directory, "/var/data")
-    assert layer.make(*mounts) == ["etc/", "etc/hosts", "var/", "var/data/"]
+    assert layer.make(*mounts) == ["etc/", "etc/hosts", "tmp/", "var/", "var/data/"]
 
 
 def test_what_the_image_has_is_left_to_the_start(layer: Layer) -> None:
@@ -63,4 +74,4 @@ def test_what_the_image_has_is_left_to_the_start(layer: Layer) -> None:
 
 def test_mounts_that_are_in_each_others_way_are_left_to_the_start(layer: Layer) -> None:
     mounts = mount(layer.file, "/data"), mount(layer.directory, "/data/inside"), mount(layer.directory, "/data")
-    assert layer.make(*mounts) == ["data"]
+    assert layer.make(*mounts, lower=str(layer.image)) == ["data"]

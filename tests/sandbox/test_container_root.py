@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,69 @@ def test_read_only_is_not_handed_to_mounts_below(node: Node, tmp_path: Path) -> 
     assert tool(node, "write /v/disk/new x then write /v/new x", mounts=[mount(disk.parent, "/v", True)])
     assert disk.joinpath("new").exists()
     assert not disk.parent.joinpath("new").exists()
+
+
+def test_recursively_read_only_are_the_mounts_below_too(node: Node) -> None:
+    disk = node.small_disk(1 << 20)
+    volume = mount(disk.parent, "/v", True)._replace(recursive=True)
+    [line] = tool(node, "write /v/disk/new x", mounts=[volume])
+    assert is_refused(line)
+    assert not list(disk.iterdir())
+
+
+def test_an_image_without_files_has_a_folder_for_temporary_ones(node: Node) -> None:
+    assert tool(node, "write /tmp/new x then cat /tmp/new", uid=1000, gid=1000, groups=[1000]) == ["x"]
+
+
+def devices() -> list[MountSpec]:
+    return [mount(f"/dev/{name}", f"/dev/{name}", True)._replace(device=True) for name in ("null", "zero", "full")]
+
+
+def test_devices_work_and_stay_the_hosts(node: Node) -> None:
+    before = Path("/dev/null").stat()
+    command = "write /dev/null x then append /dev/null x then cat /dev/null then ls /dev"
+    assert tool(node, command, mounts=devices()) == ["full", "null", "zero"]
+    assert "space" in tool(node, "write /dev/full x", mounts=devices())[0]
+    assert is_refused(tool(node, "rm /dev/null", mounts=devices())[0]) or Path("/dev/null").is_char_device()
+
+    def look(root: Path) -> None:
+        with pytest.raises(OSError, match="Read-only"):
+            (root / "dev" / "null").chmod(0o666)
+
+    started(node, idle(node, mounts=devices()), look)
+    assert Path("/dev/null").stat().st_mode == before.st_mode
+
+
+def test_a_device_of_a_volume_is_none(node: Node, volume: Path) -> None:
+    os.mknod(volume / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    assert "tool:" in tool(node, "write /data/null x", mounts=[mount(volume, "/data")])[0]
+
+
+@pytest.mark.parametrize("path", ["/etc/hosts", "/etc", "/data/note", "/data"])
+def test_a_masked_path_is_there_and_cannot_be_opened(node: Node, image: Path, volume: Path, path: str) -> None:
+    words = {
+        "lower": str(image),
+        "mounts": [mount(volume, "/data")],
+        "masked_paths": [path, "/proc/kcore", "/etc/hosts/x"],
+    }
+    look = "ls" if path in ("/etc", "/data") else "cat"
+    [line] = tool(node, f"{look} {path}", **words)
+    assert "denied" in line
+    assert "tool:" in tool(node, f"write {path} x", **words)[0]
+    assert volume.joinpath("note").read_text() == "of the volume\n"
+
+
+def test_a_read_only_path_is_not_written(node: Node, image: Path, volume: Path) -> None:
+    words = {"lower": str(image), "mounts": [mount(volume, "/data")], "readonly_paths": ["/etc", "/data", "/proc/sys"]}
+    for command in ("write /etc/new x", "write /etc/hosts x", "write /data/note x", "rm /data/note"):
+        assert is_refused(tool(node, command, **words)[0])
+    assert tool(node, "cat /data/note then write /new x", **words) == ["of the volume"]
+
+
+def test_a_masked_symlink_masks_what_it_leads_to_inside(node: Node, image: Path) -> None:
+    (image / "host").unlink()
+    (image / "secret").symlink_to("/etc/hosts")
+    assert "denied" in tool(node, "cat /etc/hosts", lower=str(image), masked_paths=["/secret"])[0]
 
 
 def test_a_symlinked_source_is_followed_on_the_host(node: Node, tmp_path: Path, volume: Path) -> None:

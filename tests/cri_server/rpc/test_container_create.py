@@ -9,8 +9,10 @@ import pytest
 from cri_server.cri_v1 import api_pb2 as cri
 from image_store.errors import ProgramNotFound
 from image_store.image import ImageConfig
+from image_store.image_files import ImageFiles
+from image_store.resources import Resource
 from sandbox.records import read_record
-from sandbox.specs import GuestSpec
+from sandbox.specs import GuestSpec, MountSpec
 from tests.cri_server.conftest import Node
 from tests.cri_server.fakes import ARTIFACT, PROGRAM
 from tests.cri_server.rpc.test_pod_sandbox_run import Run, full_disk_for, until
@@ -89,7 +91,8 @@ def test_the_guest_gets_the_images_and_the_containers_settings_together(node: Ru
         assert guest.limits == {"memory_limit": 1 << 26, "cpu_shares": 512}
         assert (guest.oom_score_adj, guest.readonly_root, guest.lower) == (1000, True, str(tmp_path))
         assert guest.pod_cgroup == f"/kubepods/pod1/{sandbox_id}"
-        assert {mount.target for mount in guest.mounts} == {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+        devices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
+        assert {mount.target for mount in guest.mounts} == {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", *devices}
         assert (await node.status(container_id)).stop_signal == cri.SIGNAL_SIGQUIT
 
     node(scenario)
@@ -223,5 +226,43 @@ def test_a_target_must_be_a_running_container_of_the_same_pod(node: Run) -> None
         await create_for(running, "debugger")
         with pytest.raises(grpc.aio.AioRpcError, match="is not a running container of its pod"):
             await create_for(elsewhere, "intruder")
+
+    node(scenario)
+
+
+def volume(**fields: object) -> cri.Mount:
+    image = cri.ImageSpec(image=ARTIFACT.id)
+    return cri.Mount(container_path="/data", image=image, readonly=True, **fields)  # type: ignore[arg-type]
+
+
+def test_a_mounted_image_is_held_and_shown_with_its_id(node: Run, tmp_path: Path) -> None:
+    async def scenario(node: Node) -> None:
+        files = node.images.volumes[ARTIFACT.id] = ImageFiles(Resource("tree", "1" * 64), tmp_path, "")
+        sandbox_id = await node.run_pod()
+        container_id = await node.create(sandbox_id, mounts=[volume()])
+        guest = guest_of(node, sandbox_id, container_id)
+        assert guest.mounts[-1] == MountSpec(str(tmp_path), "/data", readonly=True, propagate=False)
+        for _ in range(2):
+            [shown] = (await node.status(container_id)).mounts
+            assert (shown.image.image_ref, shown.host_path, shown.readonly) == (ARTIFACT.id, "", True)
+            assert node.images.held_files == {container_id: (files.resource,)}
+            await node.restart()
+        await node.client("RemoveContainer", container_id=container_id)
+        assert not node.images.held_files
+
+    node(scenario)
+
+
+def test_an_image_that_cannot_be_mounted_is_told_as_the_kubelet_expects_it(node: Run, tmp_path: Path) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        text = await refused(node, sandbox_id, grpc.StatusCode.NOT_FOUND, mounts=[volume()])
+        assert text.startswith("ImageVolumeMountFailed: image")
+        node.images.volumes[ARTIFACT.id] = ImageFiles(Resource("tree", "1" * 64), tmp_path, "")
+        mounts = [volume(image_sub_path="missing")]
+        text = await refused(node, sandbox_id, grpc.StatusCode.INVALID_ARGUMENT, mounts=mounts)
+        assert text.startswith("ImageVolumeMountFailed: image")
+        assert "'missing'" in text
+        assert not node.images.held_files
 
     node(scenario)

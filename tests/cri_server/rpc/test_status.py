@@ -14,7 +14,7 @@ def test_a_healthy_node_is_ready_and_promises_only_what_it_keeps(node: Run) -> N
         }
         assert [handler.name for handler in answer.runtime_handlers] == ["", "wasmlet"]
         for handler in answer.runtime_handlers:
-            assert not handler.features.recursive_read_only_mounts
+            assert handler.features.recursive_read_only_mounts
             assert not handler.features.user_namespaces
         assert answer.features.supplemental_groups_policy
         assert not answer.info
