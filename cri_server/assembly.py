@@ -13,6 +13,7 @@ from image_store.errors import ImageStoreError
 from image_store.store import ImageStore, StoreSettings
 from sandbox.cgroup import driver, tree
 from sandbox.errors import SandboxError
+from sandbox.file_system import file_system_of
 from sandbox.network.bridge import BridgeNetwork, BridgeSettings
 from sandbox.network.provider import NetworkProvider
 from sandbox.pod_processes import PodProcesses
@@ -32,6 +33,7 @@ async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) 
             network=await _open_network(settings, paths, stack),
             cgroup_layout=layout,
             cgroup_driver=_cgroup_driver(settings, layout),
+            file_system=file_system_of(paths.root),
         )
     except (SandboxError, ImageStoreError) as error:
         raise StartupError(str(error)) from error

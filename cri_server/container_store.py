@@ -83,6 +83,7 @@ class Container:
         self.signalled = False
         """The stop signal was sent: once is enough."""
         self.exited = asyncio.Event()
+        self.attributes_field = field_1(_attributes(self))
         self._set_run(run)
 
     @property
@@ -92,6 +93,10 @@ class Container:
     @property
     def labels(self) -> Mapping[str, str]:
         return self.config.labels
+
+    @property
+    def cgroup(self) -> str:
+        return f"{self.guest.pod_cgroup}/{self.id}"
 
     @property
     def state(self) -> cri.ContainerState:
@@ -115,6 +120,14 @@ class Container:
         self.status = _status(self)
         self.status_field = field_1(self.status)
         self.list_field = field_1(_listed(self))
+
+
+def _attributes(container: Container) -> cri.ContainerAttributes:
+    """In statistics they come first. They never change."""
+    config = container.config
+    return cri.ContainerAttributes(
+        id=container.id, metadata=config.metadata, labels=config.labels, annotations=config.annotations
+    )
 
 
 def _listed(container: Container) -> cri.Container:

@@ -39,6 +39,23 @@ def containers(runtime: Runtime, wanted: cri.ContainerFilter) -> list[Container]
     return found
 
 
+def ready_sandboxes(runtime: Runtime, wanted: cri.PodSandboxStatsFilter) -> list[Sandbox]:
+    """Others have no figures."""
+    state = cri.PodSandboxStateValue(state=cri.SANDBOX_READY)
+    return sandboxes(runtime, cri.PodSandboxFilter(id=wanted.id, state=state, label_selector=wanted.label_selector))
+
+
+def running_containers(runtime: Runtime, wanted: cri.ContainerStatsFilter) -> list[Container]:
+    """Others have no figures."""
+    also = cri.ContainerFilter(
+        id=wanted.id,
+        state=cri.ContainerStateValue(state=cri.CONTAINER_RUNNING),
+        pod_sandbox_id=wanted.pod_sandbox_id,
+        label_selector=wanted.label_selector,
+    )
+    return containers(runtime, also)
+
+
 def _identified(index: ObjectIndex[T], prefix: str) -> list[T]:
     """An unknown or ambiguous id matches nothing."""
     if not prefix:

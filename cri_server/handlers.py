@@ -8,6 +8,9 @@ from cri_server.rpc.container_list import list_containers
 from cri_server.rpc.container_log_reopen import reopen_container_log
 from cri_server.rpc.container_remove import remove_container
 from cri_server.rpc.container_start import start_container
+from cri_server.rpc.container_stats import container_stats
+from cri_server.rpc.container_stats_list import list_container_stats
+from cri_server.rpc.container_stats_stream import stream_container_stats
 from cri_server.rpc.container_status import container_status
 from cri_server.rpc.container_stop import stop_container
 from cri_server.rpc.container_stream import stream_containers
@@ -20,6 +23,9 @@ from cri_server.rpc.image_stream import stream_images
 from cri_server.rpc.pod_sandbox_list import list_pod_sandbox
 from cri_server.rpc.pod_sandbox_remove import remove_pod_sandbox
 from cri_server.rpc.pod_sandbox_run import run_pod_sandbox, take_back_pod_sandbox
+from cri_server.rpc.pod_sandbox_stats import pod_sandbox_stats
+from cri_server.rpc.pod_sandbox_stats_list import list_pod_sandbox_stats
+from cri_server.rpc.pod_sandbox_stats_stream import stream_pod_sandbox_stats
 from cri_server.rpc.pod_sandbox_status import pod_sandbox_status
 from cri_server.rpc.pod_sandbox_stop import stop_pod_sandbox
 from cri_server.rpc.pod_sandbox_stream import stream_pod_sandboxes
@@ -48,6 +54,12 @@ HANDLERS: Mapping[str, Handler] = {
     "ListContainers": list_containers,
     "StreamContainers": stream_containers,
     "ReopenContainerLog": run_to_the_end(reopen_container_log),
+    "ContainerStats": container_stats,
+    "ListContainerStats": list_container_stats,
+    "StreamContainerStats": stream_container_stats,
+    "PodSandboxStats": pod_sandbox_stats,
+    "ListPodSandboxStats": list_pod_sandbox_stats,
+    "StreamPodSandboxStats": stream_pod_sandbox_stats,
     "ListImages": list_images,
     "StreamImages": stream_images,
     "ImageStatus": image_status,

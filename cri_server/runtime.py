@@ -11,6 +11,9 @@ from cri_server.errors import UnknownObject
 from cri_server.image_messages import ImageMessages
 from cri_server.paths import Paths
 from cri_server.sandbox_store import Sandbox, SandboxStore
+from cri_server.usage_reader import UsageReader
+from cri_server.usage_sampler import UsageSampler
+from sandbox.file_system import FileSystem
 
 if TYPE_CHECKING:
     from image_store.store import ImageStore
@@ -29,9 +32,13 @@ class Runtime:
     cgroup_layout: "Layout"
     cgroup_driver: str
     """``cgroupfs`` or ``systemd``."""
+    file_system: FileSystem
+    """That has the root, and the containers' writable layers below it."""
     clock: Clock = field(default_factory=Clock)
     sandboxes: SandboxStore = field(default_factory=SandboxStore)
     containers: ContainerStore = field(default_factory=ContainerStore)
+    usage_reader: UsageReader = field(default_factory=UsageReader)
+    usage_sampler: UsageSampler = field(default_factory=UsageSampler)
     image_messages: ImageMessages = field(default_factory=ImageMessages)
     operations: set[asyncio.Task[Any]] = field(default_factory=set)
     """Work under way that changes something (see ``operations``)."""

@@ -83,6 +83,7 @@ class Sandbox:
         """Nothing new begins in it."""
         self.torn_down = False
         """Cgroup, scope and network are released."""
+        self.attributes_field = field_1(_attributes(self))
         self.refresh()
 
     @property
@@ -112,6 +113,14 @@ class Sandbox:
 
 def has_host_network(config: cri.PodSandboxConfig) -> bool:
     return bool(config.linux.security_context.namespace_options.network == cri.NODE)
+
+
+def _attributes(sandbox: Sandbox) -> cri.PodSandboxAttributes:
+    """In statistics they come first. They never change."""
+    config = sandbox.config
+    return cri.PodSandboxAttributes(
+        id=sandbox.id, metadata=config.metadata, labels=config.labels, annotations=config.annotations
+    )
 
 
 def _listed(sandbox: Sandbox) -> cri.PodSandbox:

@@ -78,11 +78,14 @@ async def _serve(settings: Settings, paths: Paths) -> None:
     from cri_server.assembly import open_runtime
     from cri_server.operations import settle
     from cri_server.recovery import recover
+    from cri_server.usage_sampler import keep_sampling
 
     stopping = _stop_event()
     async with AsyncExitStack() as stack:
         runtime = await open_runtime(settings, paths, stack)
         await recover(runtime)
+        sampling = asyncio.create_task(keep_sampling(runtime))
+        stack.callback(sampling.cancel)
         server = await _listen(runtime, settings.socket)
         _announce(settings)
         await stopping.wait()

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
 
-_FIELD_1 = b"\x0a"
+_LENGTH_DELIMITED = [bytes([number << 3 | 2]) for number in range(16)]
 _CHUNK_ITEMS = 100
 _CHUNK_BYTES = 1 << 20
 
 
 def field_1(message: Message) -> bytes:
     """The message as field 1 of whatever response it goes into."""
-    body = message.SerializeToString()
-    return _FIELD_1 + _varint(len(body)) + body
+    return field(1, message.SerializeToString())
+
+
+def field(number: int, body: bytes) -> bytes:
+    """A serialised message as field ``number``, below 16, of the message that it goes into."""
+    return _LENGTH_DELIMITED[number] + _varint(len(body)) + body
 
 
 def _varint(number: int) -> bytes:

@@ -1,9 +1,11 @@
 """What the images take on the disk."""
 
 import os
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,21 +51,44 @@ def _total(parts: Iterable[Taken]) -> Taken:
 
 def of_folder(folder: Path, left_out: Path | None = None) -> Taken:
     """Of all that is in it, with itself. What vanishes meanwhile takes nothing."""
-    seen: dict[tuple[int, int], int] = {}
-    _see(str(folder), seen)
-    for path, directories, files in os.walk(folder):
-        if left_out is not None and path == str(left_out):
-            directories.clear()
-            continue
-        for name in (*directories, *files):
-            _see(f"{path}/{name}", seen)
+    seen = dict(_inodes(str(folder), str(left_out)))
     return Taken(sum(seen.values()), len(seen))
 
 
-def _see(path: str, seen: dict[tuple[int, int], int]) -> None:
-    """A file with several names is there once."""
-    try:
-        status = os.lstat(path)
-    except OSError:
+def of_small_folder(folder: Path, most: int) -> Taken | None:
+    """The same, but None once there are more than ``most`` names in it: who waits shall not wait long."""
+    found = list(islice(_inodes(str(folder), ""), most + 1))
+    seen = dict(found)
+    return Taken(sum(seen.values()), len(seen)) if len(found) <= most else None
+
+
+def _inodes(folder: str, left_out: str) -> Iterator[tuple[tuple[int, int], int]]:
+    """Which inode, and the bytes it takes, for every name: a file with several names is there once."""
+    status = _status(folder)
+    if status is None:
         return
-    seen[status.st_dev, status.st_ino] = status.st_blocks * _BLOCK
+    yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
+    ahead = [folder]
+    while ahead:
+        for entry in _entries(ahead.pop()):
+            status = _status(entry.path)
+            if status is None:
+                continue
+            yield (status.st_dev, status.st_ino), status.st_blocks * _BLOCK
+            if stat.S_ISDIR(status.st_mode) and entry.path != left_out:
+                ahead.append(entry.path)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None

@@ -1,4 +1,5 @@
-"""ImageFsInfo: how much the images take. The store measures in the background; this never waits."""
+"""ImageFsInfo: how much the images and the writable layers take. Both are measured in the background; this never
+waits."""
 
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
@@ -12,4 +13,14 @@ async def image_fs_info(runtime: Runtime, request: cri.ImageFsInfoRequest) -> cr
         used_bytes=cri.UInt64Value(value=usage.used_bytes),
         inodes_used=cri.UInt64Value(value=usage.inodes_used),
     )
-    return cri.ImageFsInfoResponse(image_filesystems=[filesystem])
+    return cri.ImageFsInfoResponse(image_filesystems=[filesystem], container_filesystems=[_layers(runtime)])
+
+
+def _layers(runtime: Runtime) -> cri.FilesystemUsage:
+    layers = runtime.usage_sampler.layers()
+    return cri.FilesystemUsage(
+        timestamp=runtime.clock.now(),
+        fs_id=cri.FilesystemIdentifier(mountpoint=runtime.paths.pods),
+        used_bytes=cri.UInt64Value(value=sum(layer.used_bytes for layer in layers)),
+        inodes_used=cri.UInt64Value(value=sum(layer.inodes_used for layer in layers)),
+    )

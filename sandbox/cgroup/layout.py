@@ -54,7 +54,11 @@ def _version_1(mounts: list[_Mount]) -> dict[str, str]:
 def _parse_line(line: str) -> _Mount:
     front, _, back = line.partition(" - ")
     kind, _, options = back.partition(" ")
-    point = front.split(" ")[4]
+    return _Mount(unescaped(front.split(" ")[4]), kind, options.rpartition(" ")[2].split(","))
+
+
+def unescaped(field: str) -> str:
+    """A field of mountinfo, in which blanks and backslashes stand as numbers."""
     for escape, character in _ESCAPES:
-        point = point.replace(escape, character)
-    return _Mount(point, kind, options.rpartition(" ")[2].split(","))
+        field = field.replace(escape, character)
+    return field

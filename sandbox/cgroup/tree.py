@@ -29,6 +29,7 @@ __all__ = [
     "kill",
     "oom_kills",
     "pod_group",
+    "pod_leaf",
     "processes",
     "remove",
     "remove_default_parent",
@@ -59,14 +60,20 @@ def create_pod_group(layout: Layout, path: str) -> None:
 
 def enter_pod_group(layout: Layout, path: str, pid: int = 0) -> None:
     """Put the caller, which has one thread, or process ``pid`` into the pod's group. Raises SandboxError."""
+    leaf = pod_leaf(layout, path)
     if not layout.unified:
-        return _enter(layout, path, pid)
+        return _enter(layout, leaf, pid)
     try:
-        _make(layout, path + _POD_LEAF)
-        _enter(layout, path + _POD_LEAF, pid)
+        _make(layout, leaf)
+        _enter(layout, leaf, pid)
         return _delegate(layout.mounts[0] + path)
     except OSError as error:
         raise _not_made(path, error) from error
+
+
+def pod_leaf(layout: Layout, path: str) -> str:
+    """The group that the pod process itself is in."""
+    return path + _POD_LEAF if layout.unified else path
 
 
 def create_guest_group(layout: Layout, pod_path: str, container_id: str, limits: Limits) -> str:

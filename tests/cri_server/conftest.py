@@ -19,6 +19,7 @@ from cri_server.recovery import recover
 from cri_server.runtime import Runtime
 from cri_server.service import OPTIONS, generic_handlers
 from sandbox.cgroup.layout import Layout
+from sandbox.file_system import FileSystem
 from tests.cri_server.client import Client
 from tests.cri_server.fakes import FakeImages, FakeNetwork, FakePods, Gate
 from tests.real_node import RealNode, real_node
@@ -56,6 +57,7 @@ class Node:
             network=self.network,
             cgroup_layout=NO_CGROUPS,
             cgroup_driver="cgroupfs",
+            file_system=FileSystem("/", "/dev/vda"),
         )
         await recover(self.runtime)
         self._server = grpc.aio.server(options=OPTIONS)

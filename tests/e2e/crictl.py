@@ -12,6 +12,9 @@ _PATIENCE = "60s"
 """For a connection and for each answer: the machine may be busy. crictl's own default is two seconds."""
 
 _FATAL = re.compile(r'level=fatal msg=("(?:[^"\\]|\\.)*")')
+_CLEAR_SCREEN = "\x1b[2J\x1b[H"
+"""Before tables that it can repeat."""
+
 _TITLE = re.compile(r"\S+(?: \S+)*")
 
 
@@ -56,7 +59,7 @@ class Crictl:
 
     def table(self, *words: str) -> list[dict[str, str]]:
         """The rows of a table for people, by the titles of its columns."""
-        header, *rows = self.lines(*words)
+        header, *rows = [line.removeprefix(_CLEAR_SCREEN) for line in self.lines(*words)]
         starts = {match[0]: match.start() for match in _TITLE.finditer(header)}
         ends = [*list(starts.values())[1:], None]
         return [

@@ -639,8 +639,6 @@ def test_imports_that_nobody_provides_are_named(terminal: Terminal) -> None:
         ("ExecSync", "exec --sync CONTAINER /tool"),
         ("Attach", "attach CONTAINER"),
         ("PortForward", "port-forward POD 0:80"),
-        ("ListContainerStats", "stats"),
-        ("ListPodSandboxStats", "statsp"),
         ("GetContainerEvents", "events"),
         ("UpdateContainerResources", "update --memory 67108864 CONTAINER"),
         ("CheckpointContainer", "checkpoint --export /nowhere CONTAINER"),
@@ -654,6 +652,35 @@ def test_what_this_release_does_not_offer(terminal: Terminal, rpc: str, words: s
     refused = terminal.crictl.refused(*(names.get(word, word) for word in words.split()))
     reason = f"{rpc} is not offered by this release of wasmlet; the documentation lists what is"
     assert refused.endswith(f"rpc error: code = Unimplemented desc = {reason}")
+
+
+# ---- usage ----------------------------------------------------------------------------------------------------------
+
+
+def test_stats_of_containers_that_run(terminal: Terminal) -> None:
+    pod = terminal.run_pod()
+    busy, idle = terminal.start(pod, "busy", "busy"), terminal.start(pod, "sleeper", "idle")
+    terminal.exited(terminal.start(pod, "hello", "ended"))
+    rows = {row["NAME"]: row for row in terminal.crictl.table("stats")}
+    assert {name: row["CONTAINER"] for name, row in rows.items()} == {"busy": busy[:SHORT], "idle": idle[:SHORT]}
+    assert float(rows["busy"]["CPU %"]) > float(rows["idle"]["CPU %"])
+    assert all(row["MEM"] not in ("", "0B") for row in rows.values())
+    assert all(int(row["INODES"]) > 0 for row in rows.values())
+    [one] = terminal.crictl.json("stats", "--output", "json", "--id", busy[:SHORT])["stats"]
+    assert one["attributes"]["id"] == busy
+    assert Path(one["writableLayer"]["fsId"]["mountpoint"]).is_dir()
+
+
+def test_stats_of_pods(terminal: Terminal) -> None:
+    pod = terminal.run_pod()
+    terminal.start(pod, "busy")
+    terminal.crictl("stopp", terminal.run_pod("stopped"))
+    [row] = terminal.crictl.table("statsp")
+    assert (row["POD"], row["POD ID"]) == ("web", pod[:SHORT])
+    assert float(row["CPU %"]) > 0
+    [stats] = terminal.crictl.json("statsp", "--output", "json")["stats"]
+    assert stats["linux"]["process"]["processCount"]["value"] == "2"
+    assert stats["linux"]["network"]["defaultInterface"]["name"] == "eth0"
 
 
 # ---- the server's death ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from deploy.demo_registry import Registry
-from image_store.usage import UsageMeter, of_folder
+from image_store.usage import UsageMeter, of_folder, of_small_folder
 from tests import images
 from tests.guests.compiled import guest
 from tests.image_store.conftest import StoreRunner
@@ -49,6 +49,13 @@ def test_what_du_would_say(tmp_path: Path) -> None:
     assert taken.bytes == sum(path.lstat().st_blocks * 512 for path in (tmp_path, *tmp_path.rglob("*"))) - (
         (tmp_path / "link").stat().st_blocks * 512
     )
+
+
+def test_a_folder_with_too_many_names_is_not_walked_to_its_end(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / str(number)).touch()
+    assert of_small_folder(tmp_path, 10) == of_folder(tmp_path)
+    assert of_small_folder(tmp_path, 9) is None
 
 
 def test_trees_are_walked_once(tmp_path: Path) -> None:
