@@ -1,7 +1,8 @@
 """What CreateContainer refuses: contradictions, and whatever would be a false promise of more than a container gets.
 
 The kubelet sets most fields for every ordinary container. What a WebAssembly guest satisfies by its nature is accepted:
-it has no system calls to filter (seccomp), no capabilities, and its image's files carry no labels (SELinux).
+its process always has a filter of system calls (seccomp), stricter than any runtime's default, it has no capabilities,
+and its image's files carry no labels (SELinux).
 """
 
 import os

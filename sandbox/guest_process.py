@@ -13,12 +13,14 @@ from typing import NoReturn
 from sandbox import container_root, kernel_files, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
+from sandbox.seccomp.filter import guest_filter
 from sandbox.specs import GuestSpec
 from sandbox.wasm import guest
 from sandbox.wasm.engine import Loaded
 
 REPORT = 3
 START_ERROR = 128
+_FILTER = syscalls.SystemCallFilter(guest_filter(os.uname().machine))
 _LOST = 255
 """Of a guest that something other than itself ended."""
 
@@ -87,20 +89,14 @@ def _prepare(
     pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the pod's
     cgroup.enter_guest_group(layout, group)
     _set_oom_score(spec.oom_score_adj)
-    inherited = _inherited_descriptors()
     container_root.enter(spec)
     _drop_rights(spec)
-    instance = guest.instantiate(prepared)
-    for descriptor in inherited:  # among them the images of linear memories, which instantiation maps
-        os.close(descriptor)
+    code = prepared.loaded.descriptor
+    syscalls.close_descriptors(REPORT + 1, spared=code)
+    _FILTER.install()
+    instance = guest.instantiate(prepared)  # which runs the start section of a module: the guest's first instructions
+    os.close(code)
     return instance, pid
-
-
-def _inherited_descriptors() -> list[int]:
-    """Among them is the number by which the directory was listed: another file takes it, so that it is open too."""
-    listed = os.listdir("/proc/self/fd")
-    os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
-    return [descriptor for descriptor in map(int, listed) if descriptor > REPORT]
 
 
 def _set_oom_score(score: int) -> None:

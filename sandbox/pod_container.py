@@ -160,7 +160,7 @@ class PodContainer:
             message = self.run.message or self._early_end(code)
             return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
         exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
-        message = self.run.message or self._last_report()
+        message = self.run.message or self._last_report() or self._killers_word(code)
         return self.run._replace(
             finished_at=finished, exit_code=exit_code, reason=self._reason(exit_code), message=message
         )
@@ -175,6 +175,15 @@ class PodContainer:
         if code == -signal.SIGKILL and self._lacked_memory():
             return f"{container} was killed for memory before its first instruction: raise its memory limit"
         return f"guest process of {container} ended with status {code} before its first instruction"
+
+    def _killers_word(self, code: int) -> str:
+        """Seccomp tells of a hostile system call by a signal that is sent for nothing else."""
+        if code != -signal.SIGSYS:
+            return ""
+        return (
+            f"container {self.spec.container_id} was killed for a system call that no WebAssembly makes: it may have "
+            "broken out of wasmtime; examine its image"
+        )
 
     def _lacked_memory(self) -> bool:
         return cgroup.oom_kills(self._layout, self._group) > 0

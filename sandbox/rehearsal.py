@@ -26,7 +26,7 @@ def rehearse(engine: Engine) -> None:
     """The guest's part ends where it would enter its root, for there is none. SIGCHLD must not be ignored."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind("")  # the kernel chooses an abstract address
-        programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry)}
+        programs = {_PROGRAM.compiled: Loaded(engine, _PROGRAM.kind, None, None, _PROGRAM.entry, -1)}
         for _ in range(_TIMES):
             _play(engine, programs, listener)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from sandbox import kernel_files
+from sandbox.seccomp.filter import OWN_PID_FORMAT, Filter
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -38,6 +39,7 @@ MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_NOEXEC = 8
 
 PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -49,6 +51,7 @@ SIGTERM = int(signal.SIGTERM)
 # These numbers are the same on every architecture.
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
+_SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
 
@@ -57,6 +60,8 @@ _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 _M_ARENA_MAX = -8
 _BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
+_SECCOMP_MODE_FILTER = 2
+_HIGHEST_DESCRIPTOR = (1 << 32) - 1
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
 _SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -70,6 +75,10 @@ class _OpenHow(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
+class _FilterProgram(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+
+
 class _CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
@@ -79,6 +88,7 @@ class _CapabilityData(ctypes.Structure):
 
 
 _int, _unsigned, _text, _address = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
+_unsigned_int = ctypes.c_uint
 
 
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -109,6 +119,7 @@ _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
 _pivot_root = _bind("syscall", _int, _text, _text)
 _capset = _bind("syscall", _int, _address, _address)
+_close_range = _bind("syscall", _int, _unsigned_int, _unsigned_int, _int)
 _open_tree = _bind("syscall", _int, _int, _text, _unsigned)
 _move_mount = _bind("syscall", _int, _int, _text, _int, _text, _unsigned)
 _mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _address, _unsigned)
@@ -204,6 +215,30 @@ def open_in_root(root: int, path: str, flags: int) -> int:
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     _checked(_prctl(option, first, second, 0, 0))
+
+
+def close_descriptors(first: int, spared: int) -> None:
+    """All from ``first`` on but one."""
+    if spared > first:
+        _checked(_close_range(_SYS_CLOSE_RANGE, first, spared - 1, 0))
+    _checked(_close_range(_SYS_CLOSE_RANGE, max(first, spared + 1), _HIGHEST_DESCRIPTOR, 0))
+
+
+class SystemCallFilter:
+    """A seccomp program in the place from which the kernel takes it. To be made before any fork."""
+
+    def __init__(self, made: Filter) -> None:
+        self._pid_offsets = made.pid_offsets
+        self._program = ctypes.create_string_buffer(made.program, len(made.program))
+        self._described = _FilterProgram(made.size, ctypes.addressof(self._program))
+        self._address = ctypes.addressof(self._described)
+
+    def install(self) -> None:
+        """For the calling thread, all that it will start, and for ever. Takes ``PR_SET_NO_NEW_PRIVS`` before."""
+        pid = os.getpid()
+        for offset in self._pid_offsets:
+            OWN_PID_FORMAT.pack_into(self._program, offset, pid)
+        prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address)
 
 
 def set_process_name(name: bytes) -> None:

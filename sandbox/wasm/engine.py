@@ -16,10 +16,12 @@ from sandbox.wasm.proc_exit import ProcExit
 class Loaded:
     """Compiled code, linked with WASI as far as that goes before there is an instance."""
 
-    def __init__(self, engine: "Engine", kind: str, code: Any, linked: Any, entry: str) -> None:
+    def __init__(self, engine: "Engine", kind: str, code: Any, linked: Any, entry: str, descriptor: int) -> None:
         self.engine = engine
         self.kind = kind
         self.entry = entry.encode()
+        self.descriptor = descriptor
+        """wasmtime's own, of the file: an instance's memory begins as a private mapping of it."""
         self.code = code
         """``wasmtime_module_t`` or ``wasmtime_component_t``."""
         self.linked = linked
@@ -77,22 +79,41 @@ class Engine:
         return self._load_component(path, entry) if kind == "component" else self._load_module(path, entry)
 
     def _load_module(self, path: str, entry: str) -> Loaded:
-        module = self._deserialize(self.library.wasmtime_module_deserialize_file, path)
+        module, descriptor = self._deserialize(self.library.wasmtime_module_deserialize_file, path)
         linked = ctypes.c_void_p()
         error = self.library.wasmtime_linker_instantiate_pre(self.linker, module, ctypes.addressof(linked))
         self._check(error, path)
-        return Loaded(self, "module", module, linked, entry)
+        return Loaded(self, "module", module, linked, entry, descriptor)
 
     def _load_component(self, path: str, entry: str) -> Loaded:
-        component = self._deserialize(self.library.wasmtime_component_deserialize_file, path)
-        return Loaded(self, "component", component, self.component_linker, entry)
+        component, descriptor = self._deserialize(self.library.wasmtime_component_deserialize_file, path)
+        return Loaded(self, "component", component, self.component_linker, entry, descriptor)
 
-    def _deserialize(self, function: Any, path: str) -> Any:
-        code = ctypes.c_void_p()
+    def _deserialize(self, function: Any, path: str) -> tuple[Any, int]:
+        """The code, and the descriptor that wasmtime keeps for it."""
+        code, descriptor = ctypes.c_void_p(), _lowest_free_descriptor()
         self._check(function(self.pointer, os.fsencode(path), ctypes.addressof(code)), path)
-        return code
+        if not _is_file(descriptor, path):
+            raise SandboxError(
+                f"compiled code {path} is not held open by this wasmtime: install the version that wasmlet names"
+            )
+        return code, descriptor
 
     def _check(self, error: Any, subject: str) -> None:
         if error:
             reason = " ".join(self.library.error_text(error).split())
             raise SandboxError(f"compiled code {subject} cannot be loaded ({reason}): pull the image again")
+
+
+def _lowest_free_descriptor() -> int:
+    """What the next file gets."""
+    descriptor = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    os.close(descriptor)
+    return descriptor
+
+
+def _is_file(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False

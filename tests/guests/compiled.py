@@ -1,7 +1,7 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
-Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime, and C,
-which needs clang and wasi-libc. What is built is kept below ``.cache``, by the digest of all that it depends on.
+Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime; C, which
+needs clang and wasi-libc; and Go. What is built is kept below ``.cache``, by the digest of all that it depends on.
 """
 
 import hashlib
@@ -33,11 +33,13 @@ kind = Component if sys.argv[2] == "component" else wasmtime.Module
 sys.stdout.buffer.write(kind(wasmtime.Engine(config), sys.stdin.buffer.read()).serialize())
 """
 _C_TO_WASM = ("--target=wasm32-wasi", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,--strip-debug", "-xc", "-", "-o-")
+_GO_TO_WASM = ("build", "-trimpath", "-ldflags=-s -w", "-o", "/dev/stdout")
+_GO_ENVIRONMENT = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0"}
 
 
 def names() -> list[str]:
     """Of all guests."""
-    return sorted(source.stem for source in HERE.iterdir() if source.suffix in (".wat", ".c"))
+    return sorted(source.stem for source in HERE.iterdir() if source.suffix in (".wat", ".c", ".go"))
 
 
 @cache
@@ -46,6 +48,8 @@ def guest(name: str) -> bytes:
     text = HERE / f"{name}.wat"
     if text.exists():
         return _cached(text.read_bytes(), ".wasm", [sys.executable, "-c", _WAT_TO_WASM]).read_bytes()
+    if (go := HERE / f"{name}.go").exists():
+        return _cached(go.read_bytes(), ".wasm", [str(require_tool("go")), *_GO_TO_WASM, str(go)]).read_bytes()
     return _cached((HERE / f"{name}.c").read_bytes(), ".wasm", [_clang(), *_C_TO_WASM]).read_bytes()
 
 
@@ -79,5 +83,5 @@ def _cached(source: bytes, suffix: str, command: list[str]) -> Path:
 
 
 def _output(command: list[str], source: bytes) -> bytes:
-    environment = {**os.environ, **ENVIRONMENT}
+    environment = {**os.environ, **ENVIRONMENT, **_GO_ENVIRONMENT}
     return subprocess.run(command, input=source, stdout=subprocess.PIPE, check=True, env=environment).stdout
