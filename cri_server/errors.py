@@ -6,6 +6,7 @@ ServerError
 ├── NameReserved        another object has the name
 ├── WrongState          the object is not in a state that allows this
 ├── NotOffered          wasmlet does not do this (yet)
+├── AnswerTooLarge      it does not fit a message
 ├── StopFailed          a guest outlived its kill
 └── StartupError        the server cannot start: one line for the operator, exit status 1
     └── UnusableSetting a setting that is well formed is of no use on this machine
@@ -33,6 +34,10 @@ class WrongState(ServerError):
 
 
 class NotOffered(ServerError):
+    pass
+
+
+class AnswerTooLarge(ServerError):
     pass
 
 

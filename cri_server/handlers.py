@@ -20,7 +20,10 @@ from cri_server.rpc.image_pull import pull_image
 from cri_server.rpc.image_remove import remove_image
 from cri_server.rpc.image_status import image_status
 from cri_server.rpc.image_stream import stream_images
+from cri_server.rpc.metric_descriptor_list import list_metric_descriptors
 from cri_server.rpc.pod_sandbox_list import list_pod_sandbox
+from cri_server.rpc.pod_sandbox_metrics_list import list_pod_sandbox_metrics
+from cri_server.rpc.pod_sandbox_metrics_stream import stream_pod_sandbox_metrics
 from cri_server.rpc.pod_sandbox_remove import remove_pod_sandbox
 from cri_server.rpc.pod_sandbox_run import run_pod_sandbox, take_back_pod_sandbox
 from cri_server.rpc.pod_sandbox_stats import pod_sandbox_stats
@@ -60,6 +63,9 @@ HANDLERS: Mapping[str, Handler] = {
     "PodSandboxStats": pod_sandbox_stats,
     "ListPodSandboxStats": list_pod_sandbox_stats,
     "StreamPodSandboxStats": stream_pod_sandbox_stats,
+    "ListMetricDescriptors": list_metric_descriptors,
+    "ListPodSandboxMetrics": list_pod_sandbox_metrics,
+    "StreamPodSandboxMetrics": stream_pod_sandbox_metrics,
     "ListImages": list_images,
     "StreamImages": stream_images,
     "ImageStatus": image_status,

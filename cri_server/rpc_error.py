@@ -28,6 +28,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     server.NameReserved: grpc.StatusCode.ALREADY_EXISTS,
     server.WrongState: grpc.StatusCode.FAILED_PRECONDITION,
     server.NotOffered: grpc.StatusCode.UNIMPLEMENTED,
+    server.AnswerTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     server.ServerError: grpc.StatusCode.INTERNAL,
     sandbox.InvalidSpec: grpc.StatusCode.INVALID_ARGUMENT,
     sandbox.NotSupported: grpc.StatusCode.INVALID_ARGUMENT,

@@ -60,16 +60,16 @@ def read_usage(layout: Layout, path: str) -> Usage | None:
 def read_cpu_ns(layout: Layout, path: str) -> int | None:
     """CPU time that the group and all below it have used since they were made, in nanoseconds; None: it is gone."""
     if layout.unified:
-        text = _read_if_there(f"{layout.mounts[0]}{path}/cpu.stat")
+        text = read_if_there(f"{layout.mounts[0]}{path}/cpu.stat")
         used = None if text is None else keyed(text, b"usage_usec")
         return None if used is None else max(used * 1000, 1)
-    text = _read_if_there(f"{layout.controllers.get('cpuacct', '')}{path}/cpuacct.usage")
+    text = read_if_there(f"{layout.controllers.get('cpuacct', '')}{path}/cpuacct.usage")
     return None if text is None else max(int(text), 1)
 
 
 def read_processes(layout: Layout, path: str) -> list[int]:
     """Those in the group itself. Empty when it is gone."""
-    text = _read_if_there(f"{layout.mounts[0]}{path}/cgroup.procs") if layout.mounts else None
+    text = read_if_there(f"{layout.mounts[0]}{path}/cgroup.procs") if layout.mounts else None
     return [int(pid) for pid in text.split()] if text else []
 
 
@@ -82,7 +82,7 @@ def memory_limit(layout: Layout, path: str) -> int | None:
 
 def _version_1(layout: Layout, path: str, cpu_ns: int) -> Usage:
     folder = layout.controllers.get("memory", "") + path
-    used, stat = _read_if_there(folder + "/memory.usage_in_bytes"), _read_if_there(folder + "/memory.stat")
+    used, stat = read_if_there(folder + "/memory.usage_in_bytes"), read_if_there(folder + "/memory.stat")
     if used is None or stat is None:
         return Usage(cpu_ns, None)
     limit = _limit(folder + "/memory.limit_in_bytes")
@@ -111,10 +111,10 @@ def _version_2(folder: str, cpu_ns: int) -> Usage:
 
 
 def _version_2_memory(folder: str) -> MemoryUsage | None:
-    used, stat = _read_if_there(folder + "/memory.current"), _read_if_there(folder + "/memory.stat")
+    used, stat = read_if_there(folder + "/memory.current"), read_if_there(folder + "/memory.stat")
     if used is None or stat is None:
         return None
-    swapped = _read_if_there(folder + "/memory.swap.current")
+    swapped = read_if_there(folder + "/memory.swap.current")
     return MemoryUsage(
         used=int(used),
         working_set=_working_set(int(used), keyed(stat, b"inactive_file")),
@@ -133,7 +133,7 @@ def _working_set(used: int, inactive_file: int | None) -> int:
 
 
 def _limit(path: str) -> int | None:
-    text = _read_if_there(path)
+    text = read_if_there(path)
     return None if text is None else number(text)
 
 
@@ -146,7 +146,8 @@ def _pressure(path: str) -> Pressure | None:
         raise
 
 
-def _read_if_there(path: str) -> bytes | None:
+def read_if_there(path: str) -> bytes | None:
+    """A file of a group; None when it or the group is gone."""
     try:
         return _read(path)
     except OSError as error:

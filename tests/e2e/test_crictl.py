@@ -642,8 +642,6 @@ def test_imports_that_nobody_provides_are_named(terminal: Terminal) -> None:
         ("GetContainerEvents", "events"),
         ("UpdateContainerResources", "update --memory 67108864 CONTAINER"),
         ("CheckpointContainer", "checkpoint --export /nowhere CONTAINER"),
-        ("ListMetricDescriptors", "metricdescs"),
-        ("ListPodSandboxMetrics", "metricsp"),
     ],
 )
 def test_what_this_release_does_not_offer(terminal: Terminal, rpc: str, words: str) -> None:
@@ -681,6 +679,18 @@ def test_stats_of_pods(terminal: Terminal) -> None:
     [stats] = terminal.crictl.json("statsp", "--output", "json")["stats"]
     assert stats["linux"]["process"]["processCount"]["value"] == "2"
     assert stats["linux"]["network"]["defaultInterface"]["name"] == "eth0"
+
+
+def test_metrics_and_their_descriptors(terminal: Terminal) -> None:
+    pod = terminal.run_pod()
+    container = terminal.start(pod, "sleeper")
+    labels = {each["name"]: each["labelKeys"] for each in terminal.crictl.json("metricdescs")["descriptors"]}
+    [metrics] = terminal.crictl.json("metricsp")["podMetrics"]
+    [of_container] = metrics["containerMetrics"]
+    assert (metrics["podSandboxId"], of_container["containerId"]) == (pod, container)
+    for metric in [*metrics["metrics"], *of_container["metrics"]]:
+        named = dict(zip(labels[metric["name"]], metric["labelValues"], strict=True))
+        assert (named["namespace"], named["pod"]) == ("default", "web")
 
 
 # ---- the server's death ---------------------------------------------------------------------------------------------
