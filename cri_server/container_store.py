@@ -189,9 +189,27 @@ class ContainerStore(ObjectIndex[Container]):
     def __init__(self) -> None:
         super().__init__("container")
         self.names = Names("container")
+        self._by_sandbox: dict[str, dict[str, Container]] = {}
+
+    def add(self, item: Container) -> None:
+        super().add(item)
+        self._by_sandbox.setdefault(item.record.sandbox_id, {})[item.id] = item
+
+    def discard(self, item_id: str) -> None:
+        item = self.get(item_id)
+        super().discard(item_id)
+        if item is not None:
+            siblings = self._by_sandbox[item.record.sandbox_id]
+            del siblings[item_id]
+            if not siblings:
+                del self._by_sandbox[item.record.sandbox_id]
 
     def of_sandbox(self, sandbox_id: str) -> list[Container]:
-        return [container for container in self.all() if container.record.sandbox_id == sandbox_id]
+        return list(self._by_sandbox.get(sandbox_id, {}).values())
+
+    def newest_first(self, sandbox_id: str) -> list[Container]:
+        """CRI: of the containers of one name the kubelet takes the first, in the statuses of a pod, for the current."""
+        return sorted(self.of_sandbox(sandbox_id), key=lambda each: each.record.created_at, reverse=True)
 
     def remove(self, container: Container) -> None:
         self.discard(container.id)

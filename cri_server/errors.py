@@ -7,6 +7,8 @@ ServerError
 ├── WrongState          the object is not in a state that allows this
 ├── NotOffered          wasmlet does not do this (yet)
 ├── AnswerTooLarge      it does not fit a message
+├── ListenerTooSlow     a client takes events slower than they come
+├── Ending              the server is about to end
 ├── StopFailed          a guest outlived its kill
 └── StartupError        the server cannot start: one line for the operator, exit status 1
     └── UnusableSetting a setting that is well formed is of no use on this machine
@@ -38,6 +40,14 @@ class NotOffered(ServerError):
 
 
 class AnswerTooLarge(ServerError):
+    pass
+
+
+class ListenerTooSlow(ServerError):
+    pass
+
+
+class Ending(ServerError):
     pass
 
 

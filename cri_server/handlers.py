@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cri_server.operations import all_or_nothing, run_to_the_end
 from cri_server.rpc.container_create import create_container, take_back_container
+from cri_server.rpc.container_events import get_container_events
 from cri_server.rpc.container_list import list_containers
 from cri_server.rpc.container_log_reopen import reopen_container_log
 from cri_server.rpc.container_remove import remove_container
@@ -66,6 +67,7 @@ HANDLERS: Mapping[str, Handler] = {
     "ListMetricDescriptors": list_metric_descriptors,
     "ListPodSandboxMetrics": list_pod_sandbox_metrics,
     "StreamPodSandboxMetrics": stream_pod_sandbox_metrics,
+    "GetContainerEvents": get_container_events,
     "ListImages": list_images,
     "StreamImages": stream_images,
     "ImageStatus": image_status,

@@ -4,6 +4,7 @@ from functools import partial
 
 import structlog
 
+from cri_server import pod_events
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
@@ -32,7 +33,7 @@ def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
     container = runtime.containers.get(container_id)
     if container is None:
         return  # it is being removed
-    container.follow(run)
+    follow(runtime, container, run)
     if run.finished_at:
         log.info(
             "container has exited",
@@ -41,6 +42,13 @@ def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
             exit_code=run.exit_code,
             reason=run.reason,
         )
+
+
+def follow(runtime: Runtime, container: Container, run: Run) -> None:
+    """Its run has come this far."""
+    before = container.state
+    container.follow(run)
+    pod_events.container_has_moved(runtime, container, before)
 
 
 def _process_return(runtime: Runtime, sandbox: Sandbox) -> None:
@@ -56,6 +64,7 @@ def _process_end(runtime: Runtime, sandbox: Sandbox) -> None:
     for container in runtime.containers.of_sandbox(sandbox.id):
         settle_lost_run(runtime, container)
     sandbox.refresh()
+    pod_events.sandbox_has(runtime, sandbox, cri.CONTAINER_STOPPED_EVENT)
     if not sandbox.stopping:
         log.warning("pod process has died: its sandbox is not ready any more", pod=sandbox.id)
 
@@ -73,7 +82,7 @@ def settle_lost_run(runtime: Runtime, container: Container) -> None:
 
 def follow_record(runtime: Runtime, container: Container) -> None:
     """What its pod process has put on disk, told or not."""
-    container.follow(_recorded_run(runtime, container))
+    follow(runtime, container, _recorded_run(runtime, container))
 
 
 def record_end(runtime: Runtime, container: Container, run: Run) -> None:
@@ -82,7 +91,7 @@ def record_end(runtime: Runtime, container: Container, run: Run) -> None:
         run_record.write_ended(runtime.paths.run(container.record.sandbox_id, container.id), run)
     except (OSError, SandboxError) as error:
         log.error("the end of a container cannot be recorded", container=container.id, error=str(error))
-    container.follow(run)
+    follow(runtime, container, run)
 
 
 def _recorded_run(runtime: Runtime, container: Container) -> Run:

@@ -29,6 +29,8 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     server.WrongState: grpc.StatusCode.FAILED_PRECONDITION,
     server.NotOffered: grpc.StatusCode.UNIMPLEMENTED,
     server.AnswerTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    server.ListenerTooSlow: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    server.Ending: grpc.StatusCode.UNAVAILABLE,
     server.ServerError: grpc.StatusCode.INTERNAL,
     sandbox.InvalidSpec: grpc.StatusCode.INVALID_ARGUMENT,
     sandbox.NotSupported: grpc.StatusCode.INVALID_ARGUMENT,

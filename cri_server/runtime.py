@@ -8,6 +8,7 @@ from cri_server.clock import Clock
 from cri_server.config import Settings
 from cri_server.container_store import Container, ContainerStore
 from cri_server.errors import UnknownObject
+from cri_server.event_queue import EventQueue
 from cri_server.image_messages import ImageMessages
 from cri_server.paths import Paths
 from cri_server.sandbox_store import Sandbox, SandboxStore
@@ -40,6 +41,8 @@ class Runtime:
     usage_reader: UsageReader = field(default_factory=UsageReader)
     usage_sampler: UsageSampler = field(default_factory=UsageSampler)
     image_messages: ImageMessages = field(default_factory=ImageMessages)
+    events: EventQueue = field(default_factory=EventQueue)
+    """Container events (see ``pod_events``)."""
     operations: set[asyncio.Task[Any]] = field(default_factory=set)
     """Work under way that changes something (see ``operations``)."""
 

@@ -17,7 +17,7 @@ import structlog
 
 from cri_server import logs, service_socket
 from cri_server.config import Settings
-from cri_server.errors import UnusableSetting
+from cri_server.errors import Ending, UnusableSetting
 from cri_server.path_lock import locked
 from cri_server.paths import Paths
 
@@ -90,6 +90,7 @@ async def _serve(settings: Settings, paths: Paths) -> None:
         _announce(settings)
         await stopping.wait()
         log.info("stopping: pods live on")
+        runtime.events.close(Ending("the server is about to end, and pods live on: subscribe again"))
         await server.stop(_SECONDS_FOR_CALLS)
         await settle(runtime, _SECONDS_FOR_OPERATIONS)
 

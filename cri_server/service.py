@@ -6,6 +6,7 @@ serialised.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
@@ -77,8 +78,9 @@ def _stream(runtime: Runtime, method: MethodDescriptor, handler: Handler) -> Beh
     async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message | bytes]:
         _bind(method, request)
         try:
-            async for response in handler(runtime, request):
-                yield response
+            async with aclosing(handler(runtime, request)) as responses:  # also when the client goes away
+                async for response in responses:
+                    yield response
         except Exception as error:  # noqa: BLE001 - whatever it was, the client is told
             await _abort(context, method, error)
 

@@ -23,6 +23,11 @@ def field(number: int, body: bytes) -> bytes:
     return _LENGTH_DELIMITED[number] + _varint(len(body)) + body
 
 
+def moved(field: bytes, number: int) -> bytes:
+    """A field 1 as field ``number``, below 16."""
+    return _LENGTH_DELIMITED[number] + field[1:]
+
+
 def _varint(number: int) -> bytes:
     encoded = bytearray()
     while number > 0x7F:

@@ -5,7 +5,7 @@ The log file is not made here. CRI: after a failed creation the kubelet would co
 
 import structlog
 
-from cri_server import container_volumes, stop_signal, trash
+from cri_server import container_volumes, pod_events, stop_signal, trash
 from cri_server.blocking import in_thread
 from cri_server.container_plan import ContainerPlan, make_plan
 from cri_server.container_rules import check_container
@@ -91,7 +91,9 @@ async def _make(runtime: Runtime, plan: ContainerPlan, container_id: str, undo: 
     record = _new_record(runtime, plan, container_id)
     undo.add(_forget, runtime, record)
     guest = await in_thread(_write, runtime, plan, record)
-    runtime.containers.add(Container(record, guest, Run(), plan.sandbox.config.metadata))
+    container = Container(record, guest, Run(), plan.sandbox.config.metadata)
+    runtime.containers.add(container)
+    pod_events.container_has(runtime, container, cri.CONTAINER_CREATED_EVENT)
 
 
 def _new_record(runtime: Runtime, plan: ContainerPlan, container_id: str) -> ContainerRecord:

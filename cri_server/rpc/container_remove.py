@@ -2,7 +2,7 @@
 
 import structlog
 
-from cri_server import trash
+from cri_server import pod_events, trash
 from cri_server.blocking import in_thread
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
@@ -31,6 +31,7 @@ async def _remove(runtime: Runtime, container: Container) -> None:
     folder = runtime.paths.container(container.record.sandbox_id, container.id)
     grave = await in_thread(trash.throw_away, runtime.paths.trash, folder)
     runtime.containers.remove(container)
+    pod_events.container_has(runtime, container, cri.CONTAINER_DELETED_EVENT)
     runtime.images.release(container.id)
     start(runtime, in_thread(trash.delete, grave))
     log.info("container is removed", container=container.id)

@@ -74,7 +74,7 @@ async def _start(runtime: Runtime, container: Container, sandbox: Sandbox) -> No
     assert sandbox.process is not None, "a ready sandbox has a pod process"
     try:
         spec = runtime.paths.guest_record(sandbox.id, container.id)
-        container.follow(await sandbox.process.start(container.id, spec))
+        pod_watch.follow(runtime, container, await sandbox.process.start(container.id, spec))
     except (StartFailure, PodProcessGone):
         pod_watch.follow_record(runtime, container)  # if the pod process is dead, its end settles the rest
         raise

@@ -3,7 +3,7 @@ kubelet's."""
 
 import structlog
 
-from cri_server import trash
+from cri_server import pod_events, trash
 from cri_server.blocking import in_thread
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.operations import start
@@ -32,7 +32,9 @@ async def _remove(runtime: Runtime, sandbox: Sandbox) -> None:
     for container in containers:
         container.removing = True
         runtime.containers.remove(container)
+        pod_events.container_has(runtime, container, cri.CONTAINER_DELETED_EVENT)
         runtime.images.release(container.id)
     runtime.sandboxes.remove(sandbox)
+    pod_events.sandbox_has(runtime, sandbox, cri.CONTAINER_DELETED_EVENT)
     start(runtime, in_thread(trash.delete, grave))
     log.info("pod sandbox is removed", pod=sandbox.id)

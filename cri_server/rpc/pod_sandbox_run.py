@@ -8,7 +8,7 @@ import os
 
 import structlog
 
-from cri_server import etc_files, log_directory, pod_watch, trash
+from cri_server import etc_files, log_directory, pod_events, pod_watch, trash
 from cri_server.blocking import in_thread
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.names import sandbox_name
@@ -131,3 +131,4 @@ def _show(runtime: Runtime, record: SandboxRecord, process: PodProcess) -> None:
     sandbox = Sandbox(record, process)
     pod_watch.watch(runtime, sandbox)
     runtime.sandboxes.add(sandbox)
+    pod_events.sandbox_has(runtime, sandbox, cri.CONTAINER_CREATED_EVENT, cri.CONTAINER_STARTED_EVENT)

@@ -1,19 +1,22 @@
 """PodSandboxStatus: one sandbox, from memory. NOT_FOUND for an unknown one, which the kubelet relies on."""
 
-from cri_server import info, runtime_spec
+from cri_server import info, runtime_spec, wire
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 
+_CONTAINERS_STATUSES = cri.PodSandboxStatusResponse.CONTAINERS_STATUSES_FIELD_NUMBER
 
-async def pod_sandbox_status(
-    runtime: Runtime, request: cri.PodSandboxStatusRequest
-) -> cri.PodSandboxStatusResponse | bytes:
-    """``timestamp`` stays 0: CRI's sign that container events are not offered."""
+
+async def pod_sandbox_status(runtime: Runtime, request: cri.PodSandboxStatusRequest) -> bytes:
+    """With its containers as they are at ``timestamp``: CRI's sign that container events are offered."""
     sandbox = runtime.sandbox(request.pod_sandbox_id)
-    if not request.verbose:
-        return sandbox.status_field
-    return cri.PodSandboxStatusResponse(status=sandbox.status, info={info.INFO: info.encoded(_info(sandbox))})
+    rest = cri.PodSandboxStatusResponse(timestamp=runtime.clock.now())
+    if request.verbose:
+        rest.info[info.INFO] = info.encoded(_info(sandbox))
+    containers = runtime.containers.newest_first(sandbox.id)
+    statuses = [wire.moved(container.status_field, _CONTAINERS_STATUSES) for container in containers]
+    return wire.joined([sandbox.status_field, *statuses, rest.SerializeToString()])
 
 
 def _info(sandbox: Sandbox) -> dict[str, object]:

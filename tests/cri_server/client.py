@@ -24,8 +24,12 @@ class Client:
 
     async def stream(self, method: str, **fields: Any) -> list[Any]:
         """All responses of a stream."""
+        return [response async for response in self.open(method, **fields)]
+
+    def open(self, method: str, **fields: Any) -> Any:
+        """The call of a stream, to be read response by response or cancelled."""
         request = message_factory.GetMessageClass(METHODS[method].input_type)(**fields)
-        return [response async for response in self._stub(method, self._channel.unary_stream)(request)]
+        return self._stub(method, self._channel.unary_stream)(request)
 
     def _stub(self, method: str, kind: Any) -> Any:
         descriptor = METHODS[method]

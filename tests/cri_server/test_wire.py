@@ -20,6 +20,13 @@ def test_items_of_any_length_keep_their_bounds(length: int) -> None:
     assert [container.id for container in response.containers] == [item.id, item.id]
 
 
+@given(st.text(max_size=300))
+def test_a_field_can_be_moved_to_another_number(text: str) -> None:
+    item = cri.ContainerStatus(id=text)
+    moved = wire.moved(wire.field_1(item), 3)
+    assert cri.PodSandboxStatusResponse.FromString(moved) == cri.PodSandboxStatusResponse(containers_statuses=[item])
+
+
 @given(st.lists(st.integers(1, 1 << 19), max_size=300))
 def test_chunks_hold_every_item_once_and_in_order_and_are_never_empty(sizes: list[int]) -> None:
     fields = [b"%d," % size + b"x" * 10 for size in sizes]

@@ -123,11 +123,14 @@ class Kubelet:
 
     def runtime_errors(self) -> dict[str, int]:
         """How often which kind of call to the runtime failed, since the kubelet's start."""
-        metric = 'kubelet_runtime_operations_errors_total{operation_type="'
-        lines = [
-            line.removeprefix(metric) for line in self.get("/metrics").data.decode().splitlines() if metric in line
-        ]
-        return {name: int(float(count)) for name, _, count in (line.partition('"} ') for line in lines)}
+        labelled = self.metric("kubelet_runtime_operations_errors_total")
+        return {labels.split('"')[1]: int(count) for labels, count in labelled.items()}
+
+    def metric(self, name: str) -> dict[str, float]:
+        """Values by labels, as they are written: ``{a="b"}``, or nothing."""
+        lines = self.get("/metrics").data.decode().splitlines()
+        pairs = [line.removeprefix(name).rsplit(" ", 1) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+        return {labels: float(value) for labels, value in pairs}
 
     def _api(self) -> urllib3.HTTPSConnectionPool:
         """It presents a certificate that it made itself at its start."""

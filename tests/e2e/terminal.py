@@ -1,9 +1,10 @@
 """Somebody at a node's terminal: crictl, configuration files, and a registry to pull from."""
 
 import json
+import select
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -118,6 +119,19 @@ class Terminal:
             follower.kill()
             follower.communicate()
 
+    @contextmanager
+    def events(self) -> Iterator[Iterator[dict[str, Any]]]:
+        """What ``crictl events`` prints, from the first event on: pods are made until it has printed one."""
+        command = self.crictl.command("events", "--output", "json")
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as listener:
+            try:
+                assert listener.stdout is not None
+                while not select.select([listener.stdout], [], [], 0)[0]:
+                    self.crictl("rmp", "--force", self.run_pod("herald"))
+                yield _objects(listener.stdout)
+            finally:
+                listener.kill()
+
     # ---- the end ----------------------------------------------------------------------------------------------------
 
     def remove_pods(self) -> None:
@@ -134,3 +148,13 @@ class Terminal:
         for mount in cgroup.detect().mounts:
             assert not list(Path(mount + server.cgroup_parent).glob("*/"))
         assert str(server.folder) not in Path("/proc/self/mounts").read_text()
+
+
+def _objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """JSON objects that are written on many lines each."""
+    written = ""
+    for line in lines:
+        written += line
+        if line == "}\n":
+            yield json.loads(written)
+            written = ""

@@ -245,6 +245,30 @@ def test_inspectp(terminal: Terminal) -> None:
     assert f"IP Addresses: {address}" in terminal.crictl.lines("inspectp", "-o", "table", pod)
 
 
+def test_events(terminal: Terminal) -> None:
+    with terminal.events() as events:
+        pod = terminal.run_pod(labels={"app": "web"})
+        container = terminal.start(pod, "exit3")
+        terminal.exited(container)
+        terminal.crictl("rmp", "--force", pod)
+        told: list[tuple[str, str]] = []
+        while told[-1:] != [(pod, "CONTAINER_DELETED_EVENT")]:
+            event = next(events)
+            if event["podSandboxStatus"]["id"] == pod:
+                told.append((event["containerId"], event["containerEventType"]))
+                assert event["podSandboxStatus"]["labels"] == {"app": "web"}
+    assert told == [
+        (pod, "CONTAINER_CREATED_EVENT"),
+        (pod, "CONTAINER_STARTED_EVENT"),
+        (container, "CONTAINER_CREATED_EVENT"),
+        (container, "CONTAINER_STARTED_EVENT"),
+        (container, "CONTAINER_STOPPED_EVENT"),
+        (pod, "CONTAINER_STOPPED_EVENT"),
+        (container, "CONTAINER_DELETED_EVENT"),
+        (pod, "CONTAINER_DELETED_EVENT"),
+    ]
+
+
 def test_a_pod_in_the_network_of_the_host(terminal: Terminal) -> None:
     pod = terminal.run_pod(linux=NETWORK_OF_HOST)
     inspected = terminal.crictl.json("inspectp", pod)
@@ -639,7 +663,6 @@ def test_imports_that_nobody_provides_are_named(terminal: Terminal) -> None:
         ("ExecSync", "exec --sync CONTAINER /tool"),
         ("Attach", "attach CONTAINER"),
         ("PortForward", "port-forward POD 0:80"),
-        ("GetContainerEvents", "events"),
         ("UpdateContainerResources", "update --memory 67108864 CONTAINER"),
         ("CheckpointContainer", "checkpoint --export /nowhere CONTAINER"),
     ],

@@ -27,6 +27,39 @@ def test_a_beginning_of_the_id_is_enough(node: Run) -> None:
     node(scenario)
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_pods_containers_are_shown_as_they_are_at_the_timestamp(node: Run, verbose: bool) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        await node.start_container(await node.run_pod(name="other"))
+        containers = [await node.start_container(sandbox_id, name=name) for name in ("a", "b")]
+        first = await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id, verbose=verbose)
+        newest_first = [await node.status(container) for container in reversed(containers)]
+        assert list(first.containers_statuses) == newest_first
+        await node.client("StopContainer", container_id=containers[0])
+        await node.client("RemoveContainer", container_id=containers[1])
+        second = await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id, verbose=verbose)
+        assert [status.state for status in second.containers_statuses] == [cri.CONTAINER_EXITED]
+        assert second.timestamp > first.timestamp > 0
+        assert first.status == second.status
+
+    node(scenario)
+
+
+def test_the_newest_container_is_the_first_also_after_a_restart_of_the_server(node: Run) -> None:
+    """Of several attempts of a container the kubelet takes the first."""
+
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        containers = [await node.create(sandbox_id, attempt=attempt) for attempt in range(5)]
+        for _ in range(2):
+            response = await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id)
+            assert [status.id for status in response.containers_statuses] == containers[::-1]
+            await node.restart()
+
+    node(scenario)
+
+
 def test_verbose_tells_pid_and_config(node: Run) -> None:
     async def scenario(node: Node) -> None:
         sandbox_id = await node.run_pod()
