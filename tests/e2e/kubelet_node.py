@@ -1,6 +1,5 @@
 """A node with a kubelet, wasmlet below it and a registry, as if on a machine of its own."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tests.bench.cgroup_hierarchies import remove_groups
 from tests.docker_registry import docker_registry
 from tests.e2e.kubelet import Kubelet, kubelet
 from tests.e2e.node_namespaces import node_namespaces
+from tests.e2e.pods import tool
 from tests.guests.compiled import guest
 from tests.images import push_artifact
 from tests.prerequisites import require_root, require_tool
@@ -32,11 +32,9 @@ class KubeletNode:
         """Reference of a guest's image, in the registry."""
         return push_artifact(self.registry, guest_name, guest(guest_name), tag)
 
-    def tool(self, *commands: str, name: str = "main", **fields: Any) -> dict[str, Any]:
+    def tool(self, *commands: str, **fields: Any) -> dict[str, Any]:
         """A container of a manifest that runs commands of the guest of many uses, quoted as for a shell."""
-        arguments = shlex.split(" then ".join(commands))
-        image = self.image("tool")
-        return {"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "args": arguments, **fields}
+        return tool(self.image("tool"), *commands, **fields)
 
     def call(self, method: str, **fields: Any) -> Any:
         """Of the CRI, beside the kubelet."""

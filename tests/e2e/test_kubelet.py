@@ -10,13 +10,12 @@ import signal
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node
-from tests.e2e.pods import Pod, ended, is_ready, manifest, status_of, waiting_for
+from tests.e2e.pods import Pod, ended, is_ready, manifest, restarts, seen_at, status_of, volumes, waiting_for
 from tests.guests.compiled import guest
 from tests.images import push_artifact, push_wasi_image
 
@@ -34,19 +33,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeletNode]:
 def _each_test_has_its_own_pods(node: KubeletNode) -> Iterator[None]:
     yield
     node.kubelet.remove_all()
-
-
-def seen_at(**paths: str) -> list[dict[str, Any]]:
-    """Where a container sees which volume."""
-    return [{"name": name, "mountPath": path} for name, path in paths.items()]
-
-
-def volumes(**sources: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"name": name, **source} for name, source in sources.items()]
-
-
-def restarts(pod: Pod, container: str = "main") -> int:
-    return int(status_of(pod, container).get("restartCount", 0))
 
 
 def has_finished(pod: Pod) -> bool:

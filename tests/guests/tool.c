@@ -85,6 +85,15 @@ static void append_to_file(char **words) {
     put(words[0], words[1], O_APPEND);
 }
 
+static void fill_file(char **words) {
+    static char block[4096];
+    int file = open(words[0], O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    check(file >= 0, words[0]);
+    for (long left = atol(words[1]); left > 0; left -= sizeof block)
+        check(write(file, block, sizeof block) == sizeof block, words[0]);
+    check(close(file) == 0, words[0]);
+}
+
 static void make_directory(char **words) {
     check(mkdir(words[0], 0755) == 0, words[0]);
 }
@@ -130,6 +139,13 @@ static void print_whether_terminal(char **words) {
 
 static void sleep_for(char **words) {
     pause_for(atof(words[0]));
+}
+
+static void await_file(char **words) {
+    while (access(words[0], F_OK) != 0) {
+        check(errno == ENOENT, words[0]);
+        pause_for(0.05);
+    }
 }
 
 static void count(char **words) {
@@ -192,6 +208,7 @@ static const struct {
     {"alloc", 1, allocate, "MIB"},
     {"append", 2, append_to_file, "FILE TEXT"},
     {"args", 0, print_arguments, "WORD..."},
+    {"await", 1, await_file, "FILE"},
     {"busy", 0, compute, ""},
     {"cat", 1, print_file, "FILE"},
     {"count", 1, count, "SECONDS"},
@@ -199,6 +216,7 @@ static const struct {
     {"env", 0, print_environment, ""},
     {"err", 1, print_error, "TEXT"},
     {"exit", 1, end, "STATUS"},
+    {"fill", 2, fill_file, "FILE BYTES"},
     {"flood", 1, flood, "LINES"},
     {"kind", 1, print_kind, "PATH"},
     {"line", 1, print_long_line, "BYTES"},

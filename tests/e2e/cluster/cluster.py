@@ -1,13 +1,12 @@
 """A whole cluster of one node around wasmlet: etcd, the control plane and the kubelet, none of them changed."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, last_words
-from tests.e2e.cluster.kubectl import SECONDS, Kubectl
+from tests.e2e.cluster.kubectl import Kubectl
 from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node_here
 from tests.e2e.node_namespaces import node_namespaces
@@ -20,8 +19,10 @@ _KUBELET_SETTINGS = {
     "eventRecordQPS": 0,
     "serializeImagePulls": False,
     "maxPods": 200,
+    "clusterDNS": ["10.96.0.10"],
+    "clusterDomain": "cluster.local",
 }
-"""So that less is waited for; the rest is as by default."""
+"""So that less is waited for, and what nobody leaves out; the rest is as by default."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,3 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         kubectl.wait(f"node/{NODE}", "create")
         kubectl.wait(f"node/{NODE}", "condition=Ready")
         yield Cluster(node, control, kubectl)
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"it has not happened that {what}"
-        time.sleep(0.2)

@@ -3,13 +3,13 @@
 What a test that fails leaves is told: the objects of its namespace, their events, the last words of every component.
 """
 
-import re
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.e2e.cluster.cluster import Cluster, cluster
 from tests.e2e.cluster.kubectl import Kubectl
+from tests.e2e.cluster.together import Together, body_of, namespace_of, running_together
 
 
 @pytest.fixture(scope="package", name="cluster")
@@ -21,13 +21,19 @@ def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def kubectl(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     """In a namespace of the test's own."""
-    inside = cluster.create_namespace(_namespace(request.node.name))
+    inside = cluster.create_namespace(namespace_of(request.node.name))
     yield inside
     cluster.kubectl("delete", "namespace", inside.namespace, "--wait=false")
 
 
-def _namespace(test: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", test.removeprefix("test_").lower())[:63].strip("-")
+@pytest.fixture(scope="module")
+def together_run(
+    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Together]:
+    """What the tests marked with ``together`` need."""
+    items = [item for item in request.session.items if item.path == request.path]
+    with running_together(cluster, tmp_path_factory.mktemp("together"), items) as run:
+        yield run
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,8 +41,10 @@ def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    kubectl, whole = item.funcargs.get("kubectl"), item.funcargs.get("cluster")
-    if report.when == "call" and report.failed and isinstance(kubectl, Kubectl) and isinstance(whole, Cluster):
-        report.sections.append(("objects", kubectl.everything()))
-        report.sections.append(("components", whole.last_words()))
+    whole, kubectl = item.funcargs.get("cluster"), item.funcargs.get("kubectl")
+    run, body = item.funcargs.get("together_run"), body_of(item)
+    if isinstance(run, Together) and body is not None:
+        whole, kubectl = run.cases[body].cluster, run.cases[body].kubectl
+    if report.when == "call" and report.failed and isinstance(whole, Cluster) and isinstance(kubectl, Kubectl):
+        report.sections += [("objects", kubectl.everything()), ("components", whole.last_words())]
     return report

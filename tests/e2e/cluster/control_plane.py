@@ -37,8 +37,8 @@ _CLIENT_RATE = {"kube-api-qps": "500", "kube-api-burst": "1000"}
 """Requests a second: the defaults are meant for many nodes that share an API server."""
 
 
-_USUAL = re.compile(r'^I\d{4} |"level": ?"(debug|info)"')
-"""Lines of a log, in the formats of Kubernetes, etcd and wasmlet."""
+_USUAL = re.compile(r'^[IW]\d{4} |"level": ?"(debug|info|warn)"')
+"""Lines of a log, in the formats of Kubernetes, etcd and wasmlet, that tell of no error."""
 
 
 class ControlPlane:
@@ -108,7 +108,7 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
 
 
 def last_words(log: Path) -> str:
-    """The last of its lines that tell of something unusual."""
+    """The last of its lines that tell of an error."""
     unusual = [line for line in log.read_text(errors="replace").splitlines() if not _USUAL.search(line)]
     return "\n".join([f"---- {log.name} ----", *unusual[-30:]])
 

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,13 @@ Object = dict[str, Any]
 
 SECONDS = 150
 """Longest wait for anything: most takes a few seconds, on an idle machine."""
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"it has not happened that {what}"
+        time.sleep(0.2)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,25 @@ class Kubectl:
     def wait(self, name: str, condition: str) -> None:
         """Until an object, or all of a kind (``pod --all``), is as kubectl's ``--for`` says."""
         self("wait", *name.split(), f"--for={condition}", f"--timeout={SECONDS}s")
+
+    def when(self, name: str, condition: Callable[[Object], bool]) -> Object:
+        """The object as it is as soon as it meets a condition that kubectl has no words for."""
+        found: Object = {}
+
+        def is_met() -> bool:
+            nonlocal found
+            found = self.get(name)
+            return condition(found)
+
+        eventually(is_met, f"{name} is as expected")
+        return found
+
+    def patch(self, name: str, change: Object, *options: str) -> None:
+        """Merged as the API merges the kind's lists."""
+        self("patch", name, *options, f"--patch={json.dumps(change)}")
+
+    def start_to_delete(self, name: str) -> None:
+        self("delete", name, "--wait=false")
 
     def delete(self, *names: str) -> None:
         """Return when they are gone."""
