@@ -1,0 +1,187 @@
+"""What a kubelet tells of the usage of pods, compared with what the kernel says: with figures of pods from cAdvisor, as
+it comes, and with all of them from the runtime."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from sandbox.cgroup.layout import detect
+from sandbox.cgroup.usage import Usage, read_usage
+from tests.e2e.kubelet import NODE
+from tests.e2e.kubelet_node import KubeletNode, kubelet_node
+from tests.e2e.pods import is_ready, manifest
+
+MIB = 1 << 20
+GATE = "PodAndContainerStatsFromCRI"
+CALLS = {
+    "container_stats",
+    "list_container_stats",
+    "podsandbox_stats",
+    "list_podsandbox_stats",
+    "list_metric_descriptors",
+    "list_podsandbox_metrics",
+    "image_fs_info",
+}
+"""Of the kubelet to the runtime, by the names in its own metrics."""
+
+
+class Observed:
+    """``from_runtime``: whether the gate is on."""
+
+    def __init__(self, node: KubeletNode, from_runtime: bool) -> None:
+        self.node = node
+        self.kubelet = node.kubelet
+        self.from_runtime = from_runtime
+
+    def run(self, name: str, *commands: str, **fields: Any) -> None:
+        self.kubelet.run(manifest(name, self.node.tool(*commands, **fields)))
+        self.kubelet.pod_when(name, is_ready)
+
+    def summary(self, pod: str) -> dict[str, Any]:
+        """Of the pod; empty until the kubelet tells something of it."""
+        answer = self.kubelet.get("/stats/summary")
+        assert answer.status == 200, answer.data
+        pods = {each["podRef"]["name"]: each for each in json.loads(answer.data)["pods"]}
+        told: dict[str, Any] = pods.get(f"{pod}-{NODE}", {})
+        return told
+
+    def container(self, pod: str) -> dict[str, Any]:
+        told: list[dict[str, Any]] = self.summary(pod).get("containers", [])
+        return told[0] if told else {}
+
+    def metric(self, path: str, name: str, **labels: str) -> float | None:
+        """The value, without the timestamp. None if there is none with these labels."""
+        answer = self.kubelet.get(path)
+        assert answer.status == 200, answer.data
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        lines = [line for line in answer.data.decode().splitlines() if line.startswith(name + "{")]
+        found = [line for line in lines if all(label in line for label in wanted)]
+        return float(found[0].rpartition("} ")[2].split()[0]) if found else None
+
+    def kernel_says(self, pod: str) -> Usage:
+        """Of its only container."""
+        [sandbox] = self.node.sandboxes(pod)
+        [container] = self.node.call("ListContainers", filter=cri.ContainerFilter(pod_sandbox_id=sandbox.id)).containers
+        info = self.node.call("ContainerStatus", container_id=container.id, verbose=True).info["info"]
+        usage = read_usage(detect(), json.loads(info)["runtimeSpec"]["linux"]["cgroupsPath"])
+        assert usage is not None
+        return usage
+
+    def undisturbed(self, pod: str) -> tuple[dict[str, Any], Usage]:
+        """What is told of its only container, and what the kernel says before and after."""
+        seen: list[tuple[dict[str, Any], Usage]] = []
+
+        def is_at_rest() -> bool:
+            before, told, after = self.kernel_says(pod), self.container(pod), self.kernel_says(pod)
+            seen.append((told, after))
+            return bool(told) and before.memory == after.memory
+
+        self.kubelet.eventually(is_at_rest, f"pod {pod} is told of and at rest")
+        return seen[-1]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["from cAdvisor", "from the runtime"])
+def observed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    gates = {GATE: True} if request.param else {}
+    with kubelet_node(tmp_path_factory.mktemp("node"), gates) as node:
+        yield Observed(node, request.param)
+
+
+@pytest.fixture(autouse=True)
+def _each_test_has_its_own_pods(observed: Observed) -> Iterator[None]:
+    yield
+    observed.kubelet.remove_all()
+
+
+def test_the_summary_has_the_kernels_figures_of_a_container(observed: Observed) -> None:
+    limits = {"limits": {"memory": "64Mi"}}
+    observed.run("still", "sleep 1000", resources=limits)
+    told, used = observed.undisturbed("still")
+    assert used.memory is not None
+    assert 0 < told["cpu"]["usageCoreNanoSeconds"] <= used.cpu_ns
+    memory = told["memory"]
+    assert memory["usageBytes"] == used.memory.used
+    assert memory["workingSetBytes"] == used.memory.working_set > 0
+    assert memory["rssBytes"] == used.memory.anonymous
+    assert memory["availableBytes"] == 64 * MIB - used.memory.working_set
+    assert memory["pageFaults"] == used.memory.page_faults
+
+
+def test_what_a_container_writes_to_its_layer_is_told(observed: Observed) -> None:
+    text = "x" * 60_000
+    observed.run("writing", f"write /one {text}", f"write /two {text}", "sleep 1000")
+    written = 2 * len(text)
+    observed.kubelet.eventually(
+        lambda: observed.container("writing").get("rootfs", {}).get("usedBytes", 0) > written, "its layer is told of"
+    )
+    rootfs = observed.container("writing")["rootfs"]
+    assert rootfs["inodesUsed"] >= 3
+    assert 0 < rootfs["availableBytes"] < rootfs["capacityBytes"]
+    assert observed.summary("writing")["ephemeral-storage"]["usedBytes"] > written
+
+
+def test_the_usage_of_a_core_is_told_of_a_busy_container(observed: Observed) -> None:
+    image = observed.node.image("busy")
+    observed.kubelet.run(manifest("busy", {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent"}))
+    observed.kubelet.eventually(
+        lambda: observed.container("busy").get("cpu", {}).get("usageNanoCores", 0) > 0, "it uses a core"
+    )
+
+
+def test_a_pod_uses_what_its_container_uses_and_a_little_more(observed: Observed) -> None:
+    observed.run("whole", "count 0.5")
+
+    def is_told() -> bool:
+        told = observed.summary("whole")
+        used = [each["memory"]["workingSetBytes"] for each in told.get("containers", [])]
+        return bool(used) and told["memory"]["workingSetBytes"] > used[0] and told["cpu"]["usageCoreNanoSeconds"] > 0
+
+    observed.kubelet.eventually(is_told, "the pod's own figures are told")
+    if observed.from_runtime:
+        told = observed.summary("whole")
+        assert told["process_stats"]["process_count"] == 2
+        assert told["network"]["name"] == "eth0"
+        assert told["network"]["rxBytes"] > 0
+
+
+def test_resource_metrics_are_what_the_kernel_says(observed: Observed) -> None:
+    observed.run("resting", "sleep 1000")
+    labels = {"pod": f"resting-{NODE}", "container": "main"}
+    cpu, memory = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
+    path = "/metrics/resource"
+    observed.kubelet.eventually(lambda: observed.metric(path, cpu, **labels) is not None, "it is told of")
+    used = observed.kernel_says("resting")
+    assert used.memory is not None
+    told = observed.metric(path, cpu, **labels)
+    assert told is not None
+    assert 0 < told <= used.cpu_ns / 1e9
+    assert observed.metric(path, memory, **labels) == used.memory.working_set
+    assert "resource_scrape_error 0" in observed.kubelet.get(path).data.decode()
+
+
+def test_cadvisors_metrics_are_those_of_the_runtime_with_the_gate(observed: Observed) -> None:
+    observed.run("dozing", "sleep 1000")
+    labels = {"pod": f"dozing-{NODE}", "namespace": "default"}
+    observed.kubelet.eventually(lambda: bool(observed.container("dozing")), "its container is told of")
+    names = [f"container_memory_{name}" for name in ("working_set_bytes", "usage_bytes", "rss")]
+    path = "/metrics/cadvisor"
+    if not observed.from_runtime:
+        of_pod = [observed.metric(path, name, **labels, container="") for name in names]
+        assert None not in of_pod, "of the group that the kubelet made for the pod"
+        return
+    used = observed.kernel_says("dozing").memory
+    assert used is not None
+    told = [observed.metric(path, name, **labels, container="main") for name in names]
+    assert told == [used.working_set, used.used, used.anonymous]
+    received = observed.metric(path, "container_network_receive_bytes_total", **labels, interface="eth0")
+    assert received is not None
+    assert received > 0
+
+
+def test_no_call_for_figures_fails(observed: Observed) -> None:
+    observed.run("asleep", "sleep 1000")
+    observed.kubelet.eventually(lambda: bool(observed.container("asleep")), "its container is told of")
+    assert not observed.kubelet.runtime_errors().keys() & CALLS
