@@ -93,6 +93,7 @@ def _prepare(
     _drop_rights(spec)
     code = prepared.loaded.descriptor
     syscalls.close_descriptors(REPORT + 1, spared=code)
+    syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
     _FILTER.install()
     instance = guest.instantiate(prepared)  # which runs the start section of a module: the guest's first instructions
     os.close(code)
@@ -112,3 +113,4 @@ def _drop_rights(spec: GuestSpec) -> None:
     os.setresuid(spec.uid, spec.uid, spec.uid)
     syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # nothing of its memory is written to a file or shown to its equals

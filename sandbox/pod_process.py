@@ -70,7 +70,7 @@ def _detach(folder: int) -> None:
 
 
 def enter_namespaces(spec: PodSpec) -> None:
-    """The pod's own, but for its PID namespace. Raises SandboxError."""
+    """The pod's own, but for its PID namespace, and a keyring of its own. Raises SandboxError."""
     try:
         flags = 0 if spec.host_network else syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS
         syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
@@ -78,6 +78,7 @@ def enter_namespaces(spec: PodSpec) -> None:
             syscalls.sethostname(spec.hostname)
         for name, value in spec.sysctls.items():
             _set_sysctl(name, value)
+        syscalls.join_new_keyring()
         _set_oom_score()
     except (OSError, SandboxError) as error:
         raise SandboxError(f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}") from error

@@ -5,6 +5,7 @@ by its value costs a forked process pages that it shared before.
 """
 
 import ctypes
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -39,8 +40,10 @@ MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_NOEXEC = 8
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
+PR_SET_SECUREBITS = 28
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -60,6 +63,12 @@ _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 _M_ARENA_MAX = -8
 _BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
+_SYS_KEYCTL = 219 if os.uname().machine == "aarch64" else 250
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+_NO_ROOT_NOR_AMBIENT = 0b11000011
+"""SECBIT_NOROOT and SECBIT_NO_CAP_AMBIENT_RAISE, locked."""
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PROT_READ, _PROT_EXEC = 1, 4
 _SECCOMP_MODE_FILTER = 2
 _HIGHEST_DESCRIPTOR = (1 << 32) - 1
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
@@ -119,6 +128,8 @@ _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
 _pivot_root = _bind("syscall", _int, _text, _text)
 _capset = _bind("syscall", _int, _address, _address)
+_mprotect = _bind("mprotect", _address, _unsigned, _int)
+_keyctl = _bind("syscall", _int, _int, _text)
 _close_range = _bind("syscall", _int, _unsigned_int, _unsigned_int, _int)
 _open_tree = _bind("syscall", _int, _int, _text, _unsigned)
 _move_mount = _bind("syscall", _int, _int, _text, _int, _text, _unsigned)
@@ -224,6 +235,11 @@ def close_descriptors(first: int, spared: int) -> None:
     _checked(_close_range(_SYS_CLOSE_RANGE, max(first, spared + 1), _HIGHEST_DESCRIPTOR, 0))
 
 
+def seal_code(address: int) -> None:
+    """Nobody writes any more to the page of executable memory at ``address``."""
+    _checked(_mprotect(address - address % _PAGE_BYTES, _PAGE_BYTES, _PROT_READ | _PROT_EXEC))
+
+
 class SystemCallFilter:
     """A seccomp program in the place from which the kernel takes it. To be made before any fork."""
 
@@ -246,8 +262,18 @@ def set_process_name(name: bytes) -> None:
     kernel_files.write("/proc/thread-self/comm", name)
 
 
+def join_new_keyring() -> None:
+    """Possess an empty session keyring in the place of the inherited one, if the kernel has keys at all."""
+    try:
+        _checked(_keyctl(_SYS_KEYCTL, _KEYCTL_JOIN_SESSION_KEYRING, None))
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+
+
 def bound_capabilities() -> None:
     """No execve of this process or of one forked from it gains a capability; the present ones stay."""
+    prctl(PR_SET_SECUREBITS, _NO_ROOT_NOR_AMBIENT)
     for capability in range(_last_capability() + 1):
         prctl(PR_CAPBSET_DROP, capability)
 

@@ -10,6 +10,7 @@ private memory of the next pod, so it does next to nothing.
 """
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,9 @@ from sandbox.rehearsal import rehearse
 from sandbox.shared_heap import settle
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.wasm.engine import Engine, Loaded
+
+MOST_DESCRIPTORS = 65536
+"""Of one process. What a guest opens beyond is refused to it."""
 
 
 class Zygote:
@@ -100,6 +104,17 @@ def _refuse_fork(request: control.Message) -> control.Message:
     )
 
 
+def _limit_all_below() -> None:
+    """Here once, for all pods and guests: no process below executes a program or needs more than this."""
+    syscalls.bound_capabilities()
+    os.umask(0o022)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = min(most, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+
 def main() -> None:
     """``sys.argv``: descriptor of the server's connection, path of wasmtime's library, how many programs to hold."""
     engine = Engine(sys.argv[2])
@@ -107,7 +122,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also the guests'
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the server hears of a pod's end by itself
     syscalls.set_process_name(b"wasmlet-zygote")
-    syscalls.bound_capabilities()  # here once, for all pods and guests: no process below executes a program
+    _limit_all_below()
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])), engine, int(sys.argv[3]))
     settle()
     zygote.serve()

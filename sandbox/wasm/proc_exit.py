@@ -22,6 +22,8 @@ class ProcExit:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._function = HostFunction(self._call)
+        self.code = int(ctypes.cast(self._function, ctypes.c_void_p).value or 0)
+        """Address of the few instructions that ctypes made for it, in memory that it can write to."""
         self.status: int | None = None
 
     def define(self, linker: Any) -> Any:
