@@ -10,6 +10,7 @@ from cri_server.paths import Paths
 from cri_server.runtime import Runtime
 from cri_server.warm import warm_programs
 from image_store.errors import ImageStoreError
+from image_store.observer import StoreObserver
 from image_store.store import ImageStore, StoreSettings
 from sandbox.cgroup import driver, tree
 from sandbox.errors import SandboxError
@@ -19,12 +20,14 @@ from sandbox.network.provider import NetworkProvider
 from sandbox.pod_processes import PodProcesses
 
 
-async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) -> Runtime:
-    """Raises StartupError for what the settings make impossible."""
+async def open_runtime(
+    settings: Settings, paths: Paths, stack: AsyncExitStack, observer: StoreObserver | None = None
+) -> Runtime:
+    """``observer``: of the images. Raises StartupError for what the settings make impossible."""
     try:
         layout = tree.detect()
         stack.callback(tree.remove_default_parent, layout)
-        images = await _open_images(settings, paths, stack)
+        images = await _open_images(settings, paths, stack, observer)
         return Runtime(
             settings=settings,
             paths=paths,
@@ -41,8 +44,10 @@ async def open_runtime(settings: Settings, paths: Paths, stack: AsyncExitStack) 
         raise StartupError(f"the server cannot start on this machine: {error}; run it as root") from error
 
 
-async def _open_images(settings: Settings, paths: Paths, stack: AsyncExitStack) -> ImageStore:
-    images = await ImageStore.open(Path(paths.images), _store_settings(settings))
+async def _open_images(
+    settings: Settings, paths: Paths, stack: AsyncExitStack, observer: StoreObserver | None
+) -> ImageStore:
+    images = await ImageStore.open(Path(paths.images), _store_settings(settings), observer)
     stack.push_async_callback(images.close)
     return images
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from cri_server.metrics_address import parse_address
 from image_store import references
 from image_store.errors import InvalidReference
 from sandbox.errors import InvalidSpec
@@ -44,9 +45,16 @@ def _reference(text: str) -> str:
     return text
 
 
+def _metrics_address(text: str) -> str:
+    if text:
+        parse_address(text)
+    return text
+
+
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Subnet = Annotated[str, AfterValidator(_subnet)]
 Registry = Annotated[str, AfterValidator(_registry)]
+MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
 
 
@@ -167,6 +175,16 @@ class SecuritySettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """The server's own figures for Prometheus, at http://ADDRESS/metrics, without TLS and for everybody who can
+    connect."""
+
+    address: MetricsAddress = Field(
+        default="",
+        description='"host:port" to serve them on, "port" for loopback alone; "": not at all.',
+    )
+
+
 class Settings(Section):
     """Paths. `root` lasts, `state` is volatile. Servers side by side need their own of each."""
 
@@ -185,3 +203,4 @@ class Settings(Section):
     compile: CompileSettings = CompileSettings()
     zygote: ZygoteSettings = ZygoteSettings()
     security: SecuritySettings = SecuritySettings()
+    metrics: MetricsSettings = MetricsSettings()

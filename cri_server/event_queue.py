@@ -25,6 +25,10 @@ class EventQueue:
         """Somebody listens: an event is worth making."""
         return bool(self._listeners)
 
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
     def tell(self, event: bytes) -> None:
         for listener in list(self._listeners):
             listener.take(event)

@@ -24,7 +24,9 @@ from cri_server.paths import Paths
 if TYPE_CHECKING:
     import grpc
 
+    from cri_server.metrics import Metrics
     from cri_server.runtime import Runtime
+    from cri_server.service import Observe
 
 _SECONDS_FOR_CALLS = 2.0
 _SECONDS_FOR_OPERATIONS = 10.0
@@ -82,17 +84,29 @@ async def _serve(settings: Settings, paths: Paths) -> None:
 
     stopping = _stop_event()
     async with AsyncExitStack() as stack:
-        runtime = await open_runtime(settings, paths, stack)
+        metrics = _open_metrics(settings, stack)
+        runtime = await open_runtime(settings, paths, stack, metrics.store if metrics else None)
         await recover(runtime)
+        if metrics:
+            metrics.show(runtime)
         sampling = asyncio.create_task(keep_sampling(runtime))
         stack.callback(sampling.cancel)
-        server = await _listen(runtime, settings.socket)
+        server = await _listen(runtime, settings.socket, metrics.rpc if metrics else None)
         _announce(settings)
         await stopping.wait()
         log.info("stopping: pods live on")
         runtime.events.close(Ending("the server is about to end, and pods live on: subscribe again"))
         await server.stop(_SECONDS_FOR_CALLS)
         await settle(runtime, _SECONDS_FOR_OPERATIONS)
+
+
+def _open_metrics(settings: Settings, stack: AsyncExitStack) -> "Metrics | None":
+    """Their library is imported where they are wanted only."""
+    if not settings.metrics.address:
+        return None
+    from cri_server.metrics_server import open_metrics
+
+    return open_metrics(settings.metrics.address, stack)
 
 
 def _stop_event() -> asyncio.Event:
@@ -102,14 +116,14 @@ def _stop_event() -> asyncio.Event:
     return stopping
 
 
-async def _listen(runtime: "Runtime", path: str) -> "grpc.aio.Server":
+async def _listen(runtime: "Runtime", path: str, observe: "Observe | None") -> "grpc.aio.Server":
     from grpc import aio
 
     from cri_server.handlers import HANDLERS
     from cri_server.service import OPTIONS, generic_handlers
 
     server = aio.server(options=OPTIONS)
-    server.add_generic_rpc_handlers(generic_handlers(runtime, HANDLERS))
+    server.add_generic_rpc_handlers(generic_handlers(runtime, HANDLERS, observe))
     umask = os.umask(0o777 & ~service_socket.MODE)
     try:
         server.add_insecure_port(f"unix://{path}")

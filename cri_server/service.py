@@ -5,6 +5,7 @@ functions, those of streams asynchronous generators; both take the runtime and t
 serialised.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
@@ -29,25 +30,33 @@ OPTIONS = [
 ]
 
 Handler = Callable[[Runtime, Any], Any]
+Observe = Callable[[str, str, float | None], None]
+"""Told method, status code and seconds of an RPC that has ended; None: it was a stream."""
 Behaviour = Callable[..., Any]
 
 log = structlog.get_logger()
 
 
-def generic_handlers(runtime: Runtime, handlers: Mapping[str, Handler]) -> "list[grpc.GenericRpcHandler[Any, Any]]":
+def generic_handlers(
+    runtime: Runtime, handlers: Mapping[str, Handler], observe: Observe | None = None
+) -> "list[grpc.GenericRpcHandler[Any, Any]]":
     """``handlers``: by method name; the names of both services differ."""
     services = cri.DESCRIPTOR.services_by_name.values()
-    return [_service_handler(runtime, service, handlers) for service in services]
+    return [_service_handler(runtime, service, handlers, observe) for service in services]
 
 
 def _service_handler(
-    runtime: Runtime, service: ServiceDescriptor, handlers: Mapping[str, Handler]
+    runtime: Runtime, service: ServiceDescriptor, handlers: Mapping[str, Handler], observe: Observe | None
 ) -> "grpc.GenericRpcHandler[Any, Any]":
-    methods = {method.name: _method_handler(runtime, method, handlers.get(method.name)) for method in service.methods}
+    methods = {
+        method.name: _method_handler(runtime, method, handlers.get(method.name), observe) for method in service.methods
+    }
     return grpc.method_handlers_generic_handler(service.full_name, methods)
 
 
-def _method_handler(runtime: Runtime, method: MethodDescriptor, handler: Handler | None) -> Any:
+def _method_handler(
+    runtime: Runtime, method: MethodDescriptor, handler: Handler | None, observe: Observe | None
+) -> Any:
     request_type = message_factory.GetMessageClass(method.input_type)
     streams = method.server_streaming
     make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
@@ -55,6 +64,9 @@ def _method_handler(runtime: Runtime, method: MethodDescriptor, handler: Handler
         behaviour = _refusal(method)
     else:
         behaviour = _stream(runtime, method, handler) if streams else _single(runtime, method, handler)
+    if observe is not None:
+        observed = _observed_stream if streams else _observed_single
+        behaviour = observed(method.name, behaviour, observe)
     return make(behaviour, request_deserializer=request_type.FromString, response_serializer=_serialised)
 
 
@@ -85,6 +97,39 @@ def _stream(runtime: Runtime, method: MethodDescriptor, handler: Handler) -> Beh
             await _abort(context, method, error)
 
     return answer
+
+
+def _observed_single(method: str, behaviour: Behaviour, observe: Observe) -> Behaviour:
+    async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message | bytes:
+        begun = time.monotonic()
+        try:
+            response: Message | bytes = await behaviour(request, context)
+        except BaseException as error:
+            observe(method, _code(error, context), time.monotonic() - begun)
+            raise
+        observe(method, grpc.StatusCode.OK.name, time.monotonic() - begun)
+        return response
+
+    return answer
+
+
+def _observed_stream(method: str, behaviour: Behaviour, observe: Observe) -> Behaviour:
+    async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message | bytes]:
+        try:
+            async for response in behaviour(request, context):
+                yield response
+        except BaseException as error:
+            observe(method, _code(error, context), None)
+            raise
+        observe(method, grpc.StatusCode.OK.name, None)
+
+    return answer
+
+
+def _code(error: BaseException, context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """What was not refused was abandoned by its client."""
+    code = context.code() if isinstance(error, grpc.aio.AbortError) else grpc.StatusCode.CANCELLED
+    return grpc.StatusCode(code).name
 
 
 def _refusal(method: MethodDescriptor) -> Behaviour:

@@ -26,6 +26,7 @@ from image_store.engine_key import engine_key
 from image_store.engine_settings import ENVIRONMENT
 from image_store.errors import ImageStoreError, LimitExceeded, ModuleInvalid
 from image_store.facts import Facts
+from image_store.observer import StoreObserver, timed
 from image_store.settings import StoreSettings
 from image_store.shared_work import SharedWork
 from image_store.threads import Threads
@@ -52,12 +53,17 @@ class Compiler:
     UNFINISHED = ".new"
     """Suffix of files that the compile process is writing."""
 
-    def __init__(self, root: Path, settings: StoreSettings, threads: Threads) -> None:
+    def __init__(
+        self, root: Path, settings: StoreSettings, threads: Threads, observer: StoreObserver | None = None
+    ) -> None:
         self.root = root / "compiled"
         self.folder = self.root / engine_key()
         self._settings = settings
         self._threads = threads
-        self._processes = asyncio.Semaphore(settings.parallel_compilations)
+        self._observer = observer or StoreObserver()
+        self.processes = 0
+        """How many there are."""
+        self._turns = asyncio.Semaphore(settings.parallel_compilations)
         self._in_background = asyncio.Semaphore(1)
         self._compilations: SharedWork[str, Facts] = SharedWork()
         self._verified: dict[str, Facts] = {}
@@ -98,11 +104,12 @@ class Compiler:
     async def ensure(self, source: Source, subject: str, in_background: bool = False) -> Facts:
         """Have it compiled. ``subject``: what errors call it. ``in_background``: one after the other, beside those that
         somebody waits for. Raises ModuleInvalid, LimitExceeded, DiskFull."""
-        turns = self._in_background if in_background else self._processes
+        turns = self._in_background if in_background else self._turns
         return await self._compilations.run(source.digest, lambda: self._ensure(source, subject, turns))
 
     async def _ensure(self, source: Source, subject: str, turns: asyncio.Semaphore) -> Facts:
         facts = await self._threads.run(partial(self.check, source.digest))
+        self._observer.looked_up(facts is not None)
         if facts is None:
             async with turns:
                 facts = await self._compile(source, subject)
@@ -130,9 +137,9 @@ class Compiler:
     async def _compile(self, source: Source, subject: str) -> Facts:
         await self._threads.run(partial(self._check_size, source, subject))
         log.info("compiling", program=source.digest, subject=subject)
-        with self._without_leftovers(source.digest):
+        with timed(self._observer.compiled), self._without_leftovers(source.digest):
             status, output, complaint = await self._run(self._request(source), subject)
-        return _outcome(status, output, complaint, subject, self._settings)
+            return _outcome(status, output, complaint, subject, self._settings)
 
     def _check_size(self, source: Source, subject: str) -> None:
         with disk_errors(subject):
@@ -170,6 +177,7 @@ class Compiler:
             raise ImageStoreError(
                 f"the compilation of {subject} cannot be started ({error}): see what the machine is short of"
             ) from error
+        self.processes += 1
         try:
             async with asyncio.timeout(self._settings.compile_seconds):
                 output, complaint = await process.communicate()
@@ -177,6 +185,7 @@ class Compiler:
             raise _too_slow(subject, self._settings) from error
         finally:
             await _end(process)
+            self.processes -= 1
         return process.returncode or 0, output, complaint
 
 

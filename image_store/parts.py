@@ -8,6 +8,7 @@ from image_store.blobs import Blobs
 from image_store.compiler import Compiler
 from image_store.inventory import Inventory
 from image_store.keyed_locks import KeyedLocks
+from image_store.observer import StoreObserver
 from image_store.resources import Claims, Resource
 from image_store.settings import StoreSettings
 from image_store.threads import Threads
@@ -23,6 +24,7 @@ class Parts:
     compiler: Compiler
     inventory: Inventory
     threads: Threads
+    observer: StoreObserver = field(default_factory=StoreObserver)
     claims: Claims = field(default_factory=Claims)
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     """Of blobs and trees that are being made."""

@@ -109,6 +109,7 @@ class Programs:
     async def compiled(self, digest: str) -> Path | None:
         """Current code of a program that is held, or of an image; None where it cannot be made."""
         if self._parts.compiler.is_ready(digest):
+            self._parts.observer.looked_up(True)
             return self._parts.compiler.code_path(digest)
         source = next((held for held in self._held.values() if held.digest == digest), None) or self._source(digest)
         if source is None:

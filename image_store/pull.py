@@ -127,6 +127,7 @@ class Pull:
             async with self._job.downloads:
                 fetch = partial(parts.blobs.fetch, blob=part)
                 await parts.threads.ask(self._job.sockets, partial(self._hosts.content, fetch))
+                parts.observer.received(part.size)
 
 
 async def _all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -25,6 +25,7 @@ from image_store.disk import disk_errors, sync_filesystem
 from image_store.image import Image, Program
 from image_store.image_files import ImageFiles, files_of
 from image_store.inventory import Inventory
+from image_store.observer import StoreObserver, timed
 from image_store.parts import Parts
 from image_store.programs import Programs
 from image_store.pull import Pull
@@ -57,9 +58,9 @@ class ImageStore:
         self._pulls: SharedWork[tuple[Reference, Credentials | None], Image] = SharedWork()
 
     @classmethod
-    async def open(cls, root: Path, settings: StoreSettings) -> "ImageStore":
+    async def open(cls, root: Path, settings: StoreSettings, observer: StoreObserver | None = None) -> "ImageStore":
         """What an interrupted pull left is dropped, what is damaged is set aside. Raises DiskFull, StorageFailed."""
-        parts = _parts(root, settings)
+        parts = _parts(root, settings, observer or StoreObserver())
         catalog = await parts.threads.run(partial(_open_folders, parts))
         find = partial(sound_images, root, catalog, parts.blobs, parts.trees)
         for record in await parts.threads.run(find):
@@ -96,8 +97,9 @@ class ImageStore:
     async def _pull(self, reference: Reference, credentials: Credentials | None) -> Image:
         pull = Pull(self._parts, reference, credentials)
         try:
-            record = await pull.run()
-            return await to_the_end(self._enter(record))
+            with timed(self._parts.observer.pulled):
+                record = await pull.run()
+                return await to_the_end(self._enter(record))
         except BaseException:
             self._upkeep.want_collection()
             raise
@@ -147,6 +149,11 @@ class ImageStore:
         """As it was measured last. No I/O."""
         return self._upkeep.usage
 
+    @property
+    def compile_processes(self) -> int:
+        """How many there are. No I/O."""
+        return self._parts.compiler.processes
+
     async def program(self, image: Image, command: str, search_path: str) -> Program:
         """What ``command`` (argv[0]) names in the image, compiled. ``search_path``: the value of PATH.
 
@@ -188,7 +195,7 @@ class ImageStore:
         return self._programs.recently_used(limit)
 
 
-def _parts(root: Path, settings: StoreSettings) -> Parts:
+def _parts(root: Path, settings: StoreSettings, observer: StoreObserver) -> Parts:
     threads = Threads()
     trees = Trees(root)
     return Parts(
@@ -196,9 +203,10 @@ def _parts(root: Path, settings: StoreSettings) -> Parts:
         settings=settings,
         blobs=Blobs(root),
         trees=trees,
-        compiler=Compiler(root, settings, threads),
+        compiler=Compiler(root, settings, threads, observer),
         inventory=Inventory(trees.folder, [str(references.parse(name)) for name in settings.pinned]),
         threads=threads,
+        observer=observer,
     )
 
 

@@ -36,6 +36,10 @@ class PodProcesses:
         """None while there is none; the next pod starts one."""
         return self._zygote.pid
 
+    @property
+    def zygote_restarts(self) -> int:
+        return self._zygote.restarts
+
     async def open(self) -> None:
         self._pods.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._zygote.open()

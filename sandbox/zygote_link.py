@@ -34,6 +34,8 @@ class ZygoteLink:
         self._link: Link | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self.restarts = 0
+        """Zygotes that were started in the place of a dead one."""
         self._warming: asyncio.Task[None] | None = None
 
     @property
@@ -80,6 +82,7 @@ class ZygoteLink:
 
     async def _start(self) -> Link:
         if self._process is not None:
+            self.restarts += 1
             log.warning("zygote has died, starting another", pid=self._process.pid)
             await self._process.wait()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
