@@ -11,7 +11,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from sandbox.cgroup import tree as cgroup
 from tests.bench.cgroup_hierarchies import remove_groups
 from tests.docker_registry import docker_registry
-from tests.e2e.kubelet import Kubelet, kubelet
+from tests.e2e.kubelet import NODE, Kubelet, kubelet
 from tests.e2e.node_namespaces import node_namespaces
 from tests.e2e.pods import tool
 from tests.guests.compiled import guest
@@ -42,9 +42,9 @@ class KubeletNode:
             return client.call(method, getattr(cri, f"{method}Request")(**fields))
 
     def sandboxes(self, pod: str) -> list[cri.PodSandbox]:
-        """Those of a pod that are listed, in whichever state."""
+        """Those of a pod, static or not, that are listed, in whichever state."""
         items: list[cri.PodSandbox] = self.call("ListPodSandbox").items
-        return [item for item in items if item.labels[_POD_NAME].startswith(f"{pod}-")]
+        return [item for item in items if item.labels[_POD_NAME] in (pod, f"{pod}-{NODE}")]
 
     @contextmanager
     def server_killed(self) -> Iterator[None]:

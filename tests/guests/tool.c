@@ -148,6 +148,22 @@ static void await_file(char **words) {
     }
 }
 
+static bool holds(const char *path, const char *text) {
+    char content[4096];
+    int file = open(path, O_RDONLY);
+    check(file >= 0, path);
+    ssize_t length = read(file, content, sizeof content - 1);
+    check(length >= 0, path);
+    close(file);
+    content[length] = '\0';
+    return strstr(content, text) != NULL;
+}
+
+static void await_text(char **words) {
+    while (!holds(words[0], words[1]))
+        pause_for(0.05);
+}
+
 static void count(char **words) {
     for (long number = 1;; number++) {
         printf("%ld\n", number);
@@ -216,6 +232,7 @@ static const struct {
     {"env", 0, print_environment, ""},
     {"err", 1, print_error, "TEXT"},
     {"exit", 1, end, "STATUS"},
+    {"expect", 2, await_text, "FILE TEXT"},
     {"fill", 2, fill_file, "FILE BYTES"},
     {"flood", 1, flood, "LINES"},
     {"kind", 1, print_kind, "PATH"},

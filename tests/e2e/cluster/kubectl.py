@@ -66,7 +66,7 @@ class Kubectl:
         found: Object = json.loads(self("get", name, "--output=json"))
         return found
 
-    def list(self, kind: str, *selection: str) -> list[Object]:
+    def objects(self, kind: str, *selection: str) -> list[Object]:
         items: list[Object] = json.loads(self("get", kind, *selection, "--output=json"))["items"]
         return items
 
@@ -92,6 +92,23 @@ class Kubectl:
 
     def start_to_delete(self, name: str) -> None:
         self("delete", name, "--wait=false")
+
+    def events(self, name: str, reason: str) -> list[str]:
+        """What is told of an object of a name, under one reason."""
+        selector = f"--field-selector=involvedObject.name={name},reason={reason}"
+        return [event["message"] for event in self.objects("events", selector)]
+
+    def log(self, pod: str, *options: str, lines: int = 1) -> list[str]:
+        """As soon as it has so many lines."""
+        found: list[str] = []
+
+        def is_there() -> bool:
+            nonlocal found
+            found = self.attempt("logs", pod, *options).stdout.splitlines()
+            return len(found) >= lines
+
+        eventually(is_there, f"the log of {pod} has {lines} lines")
+        return found
 
     def delete(self, *names: str) -> None:
         """Return when they are gone."""

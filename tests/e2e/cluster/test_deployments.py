@@ -50,11 +50,11 @@ class Web:
 
     def gone(self, number: int) -> float:
         """Which part of a number of pods is gone."""
-        return 1 - (len(self.kubectl.list("pod")) - (PODS - number)) / number
+        return 1 - (len(self.kubectl.objects("pod")) - (PODS - number)) / number
 
     def pods(self) -> list[Object]:
         """Without those that are on their way out."""
-        return [pod for pod in self.kubectl.list("pod") if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in self.kubectl.objects("pod") if "deletionTimestamp" not in pod["metadata"]]
 
     def editions(self) -> list[str]:
         """What the running pods run."""
@@ -97,4 +97,4 @@ def test_a_deployment_rolls_out_scales_rolls_back_and_ends(web: Web) -> None:
     web.kubectl("delete", "deployment/web", "--wait=false")
     web.disturb("deletion", lambda: web.gone(PODS))
     web.kubectl.wait("pod --all", "delete")
-    assert web.kubectl.list("pod") == []
+    assert web.kubectl.objects("pod") == []

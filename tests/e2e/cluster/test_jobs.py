@@ -26,7 +26,7 @@ def test_a_job_completes(case: Case) -> None:
         case.kubectl.wait(f"job/{name}", "condition=Complete")
         assert case.kubectl.get(f"job/{name}")["status"]["succeeded"] == 3
         assert "failed" not in case.kubectl.get(f"job/{name}")["status"]
-    pods = case.kubectl.list("pod")
+    pods = case.kubectl.objects("pod")
     assert ends_of(pods) == [(0, 0)] * 9
     for each in pods:
         log = case.kubectl("logs", each["metadata"]["name"]).splitlines()
@@ -43,7 +43,7 @@ def test_a_job_fails_when_its_retries_are_used_up(case: Case) -> None:
     status = case.kubectl.get("job/hopeless")["status"]
     assert status["failed"] == 2
     assert status["conditions"][-1]["reason"] == "BackoffLimitExceeded"
-    assert ends_of(case.kubectl.list("pod")) == [(3, 0)] * 2
+    assert ends_of(case.kubectl.objects("pod")) == [(3, 0)] * 2
 
 
 @together
@@ -87,6 +87,6 @@ def test_a_cron_job_starts_jobs(case: Case) -> None:
     case.kubectl.apply({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "hourly"}, "spec": spec})
     case.strike()
     case.kubectl.wait("cronjob/hourly", "jsonpath={.status.lastSuccessfulTime}")
-    [started] = case.kubectl.list("job")[:1]
+    [started] = case.kubectl.objects("job")[:1]
     assert started["metadata"]["ownerReferences"][0]["name"] == "hourly"
     assert case.kubectl("logs", f"job/{started['metadata']['name']}") == "it is time"

@@ -51,7 +51,7 @@ def test_a_sidecar_stays_until_the_others_have_ended(case: Case) -> None:
     spec = {"initContainers": [sidecar], "restartPolicy": "Never", "volumes": case.volumes()}
     case.kubectl.apply(pod("pair", main, **spec))
     case.kubectl.wait("pod/pair", "condition=Ready")
-    before = running_containers(case.kubectl.list("pod"))
+    before = running_containers(case.kubectl.objects("pod"))
     case.strike()
     case.kubectl.wait("pod/pair", "jsonpath={.status.phase}=Succeeded")
     found = case.kubectl.get("pod/pair")
@@ -66,7 +66,7 @@ def test_a_sidecar_that_ends_is_started_again(case: Case) -> None:
     sidecar = case.tool(awaited(SERVER_IS_DOWN), name="beside", restartPolicy="Always")
     case.kubectl.apply(pod("pair", case.tool("sleep 1000"), initContainers=[sidecar], volumes=case.volumes()))
     case.kubectl.wait("pod/pair", "condition=Ready")
-    before = running_containers(case.kubectl.list("pod"))
+    before = running_containers(case.kubectl.objects("pod"))
     case.strike()
     found = case.kubectl.when("pod/pair", lambda pod: restarts(pod, "beside") > 0)
     assert before["pair", "main"] == running_containers([found])["pair", "main"]

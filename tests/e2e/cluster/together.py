@@ -53,9 +53,9 @@ class Case:
 
     def strike_unnoticed(self) -> None:
         """All that runs in the namespace goes on running."""
-        before = running_containers(self.kubectl.list("pod"))
+        before = running_containers(self.kubectl.objects("pod"))
         self.strike()
-        assert running_containers(self.kubectl.list("pod")) == before
+        assert running_containers(self.kubectl.objects("pod")) == before
 
 
 Body = Callable[[Case], None]
