@@ -1,5 +1,6 @@
 """docs/metrics.md names every series, with its type and labels."""
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,3 +45,13 @@ def _described(family: Any) -> tuple[str, tuple[str, tuple[str, ...]]]:
 
 def test_the_page_lists_what_is_served() -> None:
     assert documented() == served()
+
+
+def test_the_dashboard_asks_for_series_that_are_served() -> None:
+    dashboard = json.loads((PAGE.parents[1] / "deploy" / "grafana-dashboard.json").read_text())
+    questions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = set(re.findall(r"\b(?:wasmlet|process)_\w+", " ".join(questions)))
+    series = {name for name, (kind, _) in documented().items() if kind != "histogram"}
+    series |= {f"{name}_{part}" for name in documented() for part in ("bucket", "count", "sum")}
+    assert asked
+    assert asked <= series

@@ -4,6 +4,7 @@ Whatever it learns within a test it has learnt from an event.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,19 +13,20 @@ from tests.e2e.pods import ended, is_ready, manifest, status_of, waiting_for
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeletNode]:
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeletNode]:
     with kubelet_node(tmp_path_factory.mktemp("node"), feature_gates={"EventedPLEG": True}) as running:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def _it_does_not_fall_back_to_lists(node: KubeletNode) -> Iterator[None]:
-    yield
-    node.kubelet.remove_all()
-    assert node.kubelet.metric("kubelet_evented_pleg_connection_success_count") == {"": 1}
-    assert node.kubelet.metric("kubelet_evented_pleg_connection_error_count") == {"": 0}
-    [(_, lists)] = node.kubelet.metric("kubelet_pleg_relist_duration_seconds_count").items()
-    assert lists <= 2
+@pytest.fixture
+def node(shared_node: KubeletNode) -> Iterator[KubeletNode]:
+    """Afterwards it still follows events: it has not fallen back to lists."""
+    yield shared_node
+    shared_node.kubelet.remove_all()
+    assert shared_node.kubelet.metric("kubelet_evented_pleg_connection_success_count") == {"": 1}
+    assert shared_node.kubelet.metric("kubelet_evented_pleg_connection_error_count") == {"": 0}
+    [(_, lists)] = shared_node.kubelet.metric("kubelet_pleg_relist_duration_seconds_count").items()
+    assert lists < 10, "every second it would be, after a fall back"
 
 
 def test_a_pod_starts_and_is_deleted(node: KubeletNode) -> None:
@@ -67,3 +69,16 @@ def test_a_pod_whose_process_is_killed_gets_a_new_sandbox(node: KubeletNode) -> 
     [sandbox] = node.sandboxes("struck")
     node.call("StopPodSandbox", pod_sandbox_id=sandbox.id)
     node.kubelet.pod_when("struck", lambda pod: is_ready(pod) and status_of(pod)["containerID"] != first)
+
+
+def test_pods_outlive_the_server_whose_events_are_followed(tmp_path: Path) -> None:
+    """The kubelet asks the next server five times at once, and then goes on with lists."""
+    with kubelet_node(tmp_path, feature_gates={"EventedPLEG": True}) as node:
+        node.kubelet.run(manifest("steady", node.tool("count 0.2")))
+        before = status_of(node.kubelet.pod_when("steady", is_ready))
+        with node.server_killed():
+            pass
+        node.kubelet.run(manifest("late", node.tool("exit 3"), restartPolicy="Never"))
+        node.kubelet.pod_when("late", lambda pod: pod["status"]["phase"] == "Failed")
+        after = status_of(node.kubelet.pods()["steady"])
+        assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
