@@ -18,10 +18,12 @@ import typer
 
 from tests.bench import enclosure
 from tests.bench.containerd import start_containerd
+from tests.bench.full_node import measure_full_node
 from tests.bench.image_registry import start_registry
-from tests.bench.rounds import PARTS, Plan, measure
+from tests.bench.rounds import PARTS, Plan, Samples, measure
 from tests.bench.server import BenchError, Server
-from tests.bench.table import table
+from tests.bench.table import table, table_alone
+from tests.bench.under_kubelet import measure_under_kubelet
 from tests.bench.wasmlet import start_wasmlet
 
 _STARTS = {"wasmlet": start_wasmlet, "containerd": start_containerd}
@@ -33,8 +35,11 @@ def bench(
     ] = [],  # noqa: B006
     pods: Annotated[int, typer.Option(min=1, help="Pods measured one by one in each round.")] = 20,
     crowd: Annotated[int, typer.Option(min=1, help="Pods alive at once, for memory, rate and lists.")] = 100,
+    node: Annotated[int, typer.Option(min=1, help="Pods of a large node, on wasmlet alone.")] = 1000,
+    kubelet_pods: Annotated[int, typer.Option(min=1, help="Pods under a kubelet, on wasmlet alone.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="Figures are medians over them.")] = 3,
     settle: Annotated[float, typer.Option(min=0, help="Seconds before memory is read.")] = 3.0,
+    idle: Annotated[float, typer.Option(min=0, help="Seconds of looking at idle processes.")] = 15.0,
     socket: Annotated[list[str], typer.Option(metavar="NAME=PATH", help="Measure servers that run.")] = [],  # noqa: B006
     image: Annotated[
         list[str], typer.Option(metavar="NAME=REF", help="What such a server runs: prints a line and sleeps.")
@@ -47,7 +52,7 @@ def bench(
         if not socket and enclosure.current() is None:
             raise typer.Exit(enclosure.run_enclosed(sys.argv[1:], keep))
         with _log_folder() as logs:
-            plan = Plan(rounds, pods, crowd, settle, parts, logs)
+            plan = Plan(rounds, pods, crowd, node, kubelet_pods, settle, idle, parts, logs)
             _report(_running(socket, image) if socket else _started(names), plan)
     except BenchError as error:
         _say(str(error))
@@ -104,9 +109,23 @@ def _report(servers: list[Server], plan: Plan) -> None:
         _say(f"{server.name}: {server.version()}")
         server.pull()
     figures = measure(servers, plan, _say)
+    alone = {server.name: _alone(server, plan) for server in servers if server.name == "wasmlet"}
     print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}; ", end="")
     print(f"medians of {plan.rounds} rounds, {plan.pods} pods each\n")
     print(table([server.name for server in servers], figures, plan.crowd))
+    for name, samples in alone.items():
+        if samples:
+            print(f"\n{table_alone(name, samples, plan.node, plan.kubelet_pods)}")
+
+
+def _alone(server: Server, plan: Plan) -> Samples:
+    """The kubelet is last: it enters namespaces of its own."""
+    samples: Samples = {}
+    if "node" in plan.parts:
+        samples.update(measure_full_node(server, plan, _say))
+    if "kubelet" in plan.parts:
+        samples.update(measure_under_kubelet(plan, _say))
+    return samples
 
 
 def _say(text: str) -> None:

@@ -8,31 +8,40 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.bench.cpu import all_pids, cores_used, server_pid
 from tests.bench.memory import memory_of_all
 from tests.bench.pod_life import PodLife, remove_pods
 from tests.bench.server import Server
 from tests.cri_client import CriClient
 
-PARTS = ("pod", "crowd")
-"""One pod after the other; many pods at once."""
+PARTS = ("pod", "crowd", "node", "kubelet")
+"""One pod after the other; many pods at once; as many as a large node has, and as many under a kubelet, on wasmlet
+alone."""
 
 AT_A_TIME = 10
 _LISTS = 50
+_STATS = 15
 
 Samples = dict[str, list[float]]
-"""By what was measured: milliseconds, bytes or pods per second."""
+"""By what was measured: milliseconds, bytes, cores or pods per second."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``pods``: measured one by one in each round; ``crowd``: alive at once, for memory, rate and lists; ``settle``:
-    seconds before memory is read."""
+    """``pods``: measured one by one in each round; ``crowd``: alive at once, for memory, rate and lists; ``node`` and
+    ``kubelet_pods``: the same on wasmlet alone; ``settle``: seconds before memory is read; ``idle``: seconds of looking
+    on."""
 
     rounds: int
     pods: int
     crowd: int
+    node: int
+    kubelet_pods: int
     settle: float
+    idle: float
     parts: Sequence[str]
     logs: Path
 
@@ -87,34 +96,42 @@ def _one_by_one(clients: Mapping[Server, CriClient], pods: int, logs: Path) -> l
 
 def _crowd(server: Server, client: CriClient, plan: Plan) -> Samples:
     lives = [PodLife(server, client, plan.logs) for _ in range(plan.crowd)]
-    before = _settled_memory(plan)
+    before, there = settled_memory(plan), all_pids()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         begin = time.perf_counter()
         list(pool.map(PodLife.up, lives))
         rate = len(lives) / (time.perf_counter() - begin)
-        after = _settled_memory(plan)
-        samples = {"memory": [(after - before) / len(lives)], "rate": [rate], **_lists(client)}
+        memory = (settled_memory(plan) - before) / len(lives)
+        samples = {"memory": [memory], "rate": [rate], **list_times(client), **idle_cores(server, there, plan)}
         list(pool.map(PodLife.down, lives))
     return samples
 
 
-def _settled_memory(plan: Plan) -> int:
+def settled_memory(plan: Plan) -> int:
     """Of all processes, but this one and its parents: what they grow by is not the servers'."""
     time.sleep(plan.settle)
     return memory_of_all((os.getpid(), os.getppid()))
 
 
-def _lists(client: CriClient) -> Samples:
-    samples: Samples = {"ListPodSandbox": [], "ListContainers": []}
-    for _ in range(_LISTS):
+def idle_cores(server: Server, there: set[int], plan: Plan) -> Samples:
+    """``there``: the processes that were there before the pods."""
+    listener = server_pid(server.socket)
+    used = cores_used([{listener}, all_pids() - there - {listener}], plan.idle)
+    return {"idle server": [used[0]], "idle pods": [used[1]]}
+
+
+def list_times(client: CriClient) -> Samples:
+    samples: Samples = {"ListPodSandbox": [], "ListContainers": [], "ListContainerStats": []}
+    for number in range(_LISTS):
         samples["ListPodSandbox"].append(_milliseconds(client, "ListPodSandbox", cri.ListPodSandboxRequest()))
         samples["ListContainers"].append(_milliseconds(client, "ListContainers", cri.ListContainersRequest()))
+        if number < _STATS:
+            request = cri.ListContainerStatsRequest()
+            samples["ListContainerStats"].append(_milliseconds(client, "ListContainerStats", request))
     return samples
 
 
-def _milliseconds(
-    client: CriClient, name: str, request: "cri.ListPodSandboxRequest | cri.ListContainersRequest"
-) -> float:
+def _milliseconds(client: CriClient, name: str, request: Message) -> float:
     begin = time.perf_counter()
     client.call(name, request)
     return (time.perf_counter() - begin) * 1000

@@ -31,7 +31,34 @@ def rows(crowd: int) -> tuple[Row, ...]:
         Row("rate", f"pods per second, {AT_A_TIME} at a time", single=True),
         Row("ListPodSandbox", f"ListPodSandbox of {crowd}, ms"),
         Row("ListContainers", f"ListContainers of {crowd}, ms"),
+        Row("ListContainerStats", f"ListContainerStats of {crowd}, ms"),
+        Row("idle server", f"server with {crowd} idle pods, % of a core", 100, single=True),
+        Row("idle pods", f"{crowd} idle pods' processes, % of a core", 100, single=True),
     )
+
+
+def rows_alone(node: int, kubelet_pods: int) -> tuple[Row, ...]:
+    """Of one server, measured once."""
+    return (
+        Row("rate", f"pods per second, {AT_A_TIME} at a time, {node} of them", single=True),
+        Row("memory of all", f"memory of {node} pods, GB", 1e-9, single=True),
+        Row("ListPodSandbox", f"ListPodSandbox of {node}, ms"),
+        Row("ListContainers", f"ListContainers of {node}, ms"),
+        Row("ListContainerStats", f"ListContainerStats of {node}, ms"),
+        Row("idle server", f"server with {node} idle pods, % of a core", 100, single=True),
+        Row("idle pods", f"{node} idle pods' processes, % of a core", 100, single=True),
+        Row("kubelet start", f"static pods per second, {kubelet_pods} of them", single=True),
+        Row("kubelet cpu", f"kubelet with {kubelet_pods} idle pods, % of a core", 100, single=True),
+        Row("kubelet server", f"server under a kubelet with {kubelet_pods} idle pods, % of a core", 100, single=True),
+        Row("kubelet pods", f"{kubelet_pods} idle pods' processes under a kubelet, % of a core", 100, single=True),
+    )
+
+
+def table_alone(name: str, samples: Samples, node: int, kubelet_pods: int) -> str:
+    """Markdown, of what was measured once."""
+    measured = [row for row in rows_alone(node, kubelet_pods) if row.key in samples]
+    lines = [[row.label, _figures(row, [samples[row.key]])] for row in measured]
+    return "\n".join(_aligned([["", f"{name} p50 · p90"], *lines]))
 
 
 def table(names: Sequence[str], rounds: Sequence[dict[str, Samples]], crowd: int) -> str:

@@ -1,4 +1,4 @@
-"""wasmlet of this tree with its default settings."""
+"""wasmlet of this tree with its default settings, but for a subnet that is large enough for every pod."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,9 @@ _PROGRAM = Path(sys.executable).with_name("wasmlet")
 _CONFIG = """\
 [cgroup]
 driver = "cgroupfs"
+
+[network]
+subnet = "10.189.0.0/16"
 """
 
 

@@ -147,8 +147,8 @@ class Kubelet:
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
-    def eventually(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _SECONDS
+    def eventually(self, condition: Callable[[], bool], what: str, seconds: float = _SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
