@@ -54,7 +54,7 @@ class ContainerPlan:
             pod_cgroup=self.sandbox.record.cgroup,
             limits=container_limits.cgroup_limits(linux.resources),
             oom_score_adj=linux.resources.oom_score_adj,
-            memory_limit=0,  # the cgroup's limit ends a guest as users of Kubernetes expect it: OOMKilled
+            memory_limit=container_limits.linear_memory(linux.resources),
             log_path=self.log_path,
             stdin=self.config.stdin,
             stdin_once=self.config.stdin_once,

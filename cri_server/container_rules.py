@@ -105,10 +105,14 @@ def _check_covered_paths(config: cri.ContainerConfig) -> None:
 
 
 def _check_oom_score(config: cri.ContainerConfig) -> None:
-    score = config.linux.resources.oom_score_adj
+    check_oom_score(config.metadata.name, config.linux.resources)
+
+
+def check_oom_score(container: str, resources: cri.LinuxContainerResources) -> None:
+    score = resources.oom_score_adj
     if not -1000 <= score <= 1000:
         raise InvalidRequest(
-            f"oom_score_adj {score} of container {config.metadata.name} is not between -1000 and 1000: set another"
+            f"oom_score_adj {score} of container {container} is not between -1000 and 1000: set another"
         )
 
 

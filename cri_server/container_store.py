@@ -115,6 +115,11 @@ class Container:
         if run.finished_at:
             self.exited.set()
 
+    def change(self, record: ContainerRecord, config: cri.ContainerConfig, guest: GuestSpec) -> None:
+        """What is on disk now says so."""
+        self.record, self.config, self.guest = record, config, guest
+        self.refresh()
+
     def refresh(self) -> None:
         """Make the messages again, after a change."""
         self.status = _status(self)

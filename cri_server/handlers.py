@@ -8,6 +8,7 @@ from cri_server.rpc.container_events import get_container_events
 from cri_server.rpc.container_list import list_containers
 from cri_server.rpc.container_log_reopen import reopen_container_log
 from cri_server.rpc.container_remove import remove_container
+from cri_server.rpc.container_resources_update import update_container_resources
 from cri_server.rpc.container_start import start_container
 from cri_server.rpc.container_stats import container_stats
 from cri_server.rpc.container_stats_list import list_container_stats
@@ -26,6 +27,7 @@ from cri_server.rpc.pod_sandbox_list import list_pod_sandbox
 from cri_server.rpc.pod_sandbox_metrics_list import list_pod_sandbox_metrics
 from cri_server.rpc.pod_sandbox_metrics_stream import stream_pod_sandbox_metrics
 from cri_server.rpc.pod_sandbox_remove import remove_pod_sandbox
+from cri_server.rpc.pod_sandbox_resources_update import update_pod_sandbox_resources
 from cri_server.rpc.pod_sandbox_run import run_pod_sandbox, take_back_pod_sandbox
 from cri_server.rpc.pod_sandbox_stats import pod_sandbox_stats
 from cri_server.rpc.pod_sandbox_stats_list import list_pod_sandbox_stats
@@ -50,6 +52,7 @@ HANDLERS: Mapping[str, Handler] = {
     "PodSandboxStatus": pod_sandbox_status,
     "ListPodSandbox": list_pod_sandbox,
     "StreamPodSandboxes": stream_pod_sandboxes,
+    "UpdatePodSandboxResources": run_to_the_end(update_pod_sandbox_resources),
     "CreateContainer": all_or_nothing(create_container, take_back_container),
     "StartContainer": run_to_the_end(start_container),
     "StopContainer": run_to_the_end(stop_container),
@@ -57,6 +60,7 @@ HANDLERS: Mapping[str, Handler] = {
     "ContainerStatus": container_status,
     "ListContainers": list_containers,
     "StreamContainers": stream_containers,
+    "UpdateContainerResources": run_to_the_end(update_container_resources),
     "ReopenContainerLog": run_to_the_end(reopen_container_log),
     "ContainerStats": container_stats,
     "ListContainerStats": list_container_stats,

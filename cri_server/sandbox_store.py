@@ -24,6 +24,7 @@ from cri_server.names import Names, sandbox_name
 from cri_server.object_index import ObjectIndex
 from cri_server.wire import field_1
 from sandbox import records
+from sandbox.errors import PodProcessGone
 
 if TYPE_CHECKING:
     from sandbox.pod_process_link import PodProcess
@@ -103,12 +104,24 @@ class Sandbox:
     def labels(self) -> Mapping[str, str]:
         return self.config.labels
 
+    def change(self, record: SandboxRecord, config: cri.PodSandboxConfig) -> None:
+        """What is on disk now says so."""
+        self.record, self.config = record, config
+        self.refresh()
+
     def refresh(self) -> None:
         """Make the messages again, after a change."""
         self.state = cri.SANDBOX_READY if self.ready else cri.SANDBOX_NOTREADY
         self.status = _status(self)
         self.status_field = field_1(self.status)
         self.list_field = field_1(_listed(self))
+
+
+def running_process(sandbox: Sandbox) -> "PodProcess":
+    """Raises PodProcessGone."""
+    if sandbox.process is None or not sandbox.process.alive:
+        raise PodProcessGone(f"pod process of {sandbox.id} is gone: make the pod anew")
+    return sandbox.process
 
 
 def has_host_network(config: cri.PodSandboxConfig) -> bool:

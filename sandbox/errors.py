@@ -2,8 +2,10 @@
 
 SandboxError
 ├── InvalidSpec         the pod or container asks for a contradiction
+│   └── MemoryInUse     a limit below what the container has, which cannot be taken from it
 ├── NotSupported        the pod or container asks for what this node cannot give
 ├── StartFailure        a guest could not be started: the container is EXITED with 128 ``StartError``
+├── GuestGone           the guest has ended meanwhile
 ├── PodProcessGone      the pod process has ended: the sandbox is NOTREADY
 └── DiskFull            no space is left for a record
 """
@@ -17,11 +19,19 @@ class InvalidSpec(SandboxError):
     pass
 
 
+class MemoryInUse(InvalidSpec):
+    pass
+
+
 class NotSupported(SandboxError):
     pass
 
 
 class StartFailure(SandboxError):
+    pass
+
+
+class GuestGone(SandboxError):
     pass
 
 

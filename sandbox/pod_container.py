@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Callable
 
-from sandbox import guest_process, run_record, syscalls
+from sandbox import guest_process, last_words, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.container_log import ContainerLog, LogStream
-from sandbox.errors import SandboxError
+from sandbox.errors import NotSupported, SandboxError
 from sandbox.event_loop import EventLoop
 from sandbox.specs import GuestSpec, Run
+from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.guest import Prepared
 
@@ -49,7 +50,9 @@ class PodContainer:
         self.run = Run()
         self.log = ContainerLog(loop, spec.log_path)
         self._streams: list[LogStream] = []
+        self._words = last_words.OUT_OF_MEMORY if spec.memory_limit else ()
         self._group = ""
+        self._memory_limit = 0
         self._pid = -1
         self._pidfd = -1
         self._report = -1
@@ -58,6 +61,7 @@ class PodContainer:
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
         prepared = guest_process.prepare(self.spec, loaded)
+        self._memory_limit = loaded.memory_limit
         self.log.open()
         self._group = cgroup.create_guest_group(
             self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
@@ -74,6 +78,18 @@ class PodContainer:
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:
             signal.pidfd_send_signal(self._pidfd, number)
+
+    def limit_memory(self, size: int) -> None:
+        """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises SandboxError."""
+        container = f"memory of container {self.spec.container_id}"
+        if not self._memory_limit:
+            raise NotSupported(f"{container} cannot be limited anew with this release of wasmtime: create another one")
+        try:
+            syscalls.write_memory(self._pid, self._memory_limit, memory_limit.encoded(size))
+        except OSError as error:
+            raise SandboxError(
+                f"{container} cannot be limited anew: {error.strerror}; give the server CAP_SYS_PTRACE"
+            ) from error
 
     def fail(self, text: str) -> None:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
@@ -100,12 +116,13 @@ class PodContainer:
         for name in (b"stdout", b"stderr"):
             source, guest_out = os.pipe()
             theirs.append(guest_out)
-            self._streams.append(LogStream(self._loop, self.log, source, name))
+            words = self._words if name == b"stderr" else ()
+            self._streams.append(LogStream(self._loop, self.log, source, name, words))
 
     def _open_terminal(self, theirs: list[int]) -> None:
         source, terminal = os.openpty()
         theirs.extend((terminal, terminal, terminal))
-        self._streams.append(LogStream(self._loop, self.log, source, b"stdout"))
+        self._streams.append(LogStream(self._loop, self.log, source, b"stdout", self._words))
 
     def _fork(self, prepared: Prepared, theirs: list[int]) -> int:
         pid = syscalls.fork()
@@ -161,13 +178,16 @@ class PodContainer:
             return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
         exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
         message = self.run.message or self._last_report() or self._killers_word(code)
-        return self.run._replace(
-            finished_at=finished, exit_code=exit_code, reason=self._reason(exit_code), message=message
-        )
+        if code > 0 and self._said_it_lacks_memory():
+            exit_code, reason = last_words.EXIT_CODE, last_words.REASON
+            message = last_words.message(self.spec.limits["memory_limit"], code, message)
+        else:
+            reason = self._reason(exit_code)
+        return self.run._replace(finished_at=finished, exit_code=exit_code, reason=reason, message=message)
 
     def _reason(self, exit_code: int) -> str:
         if exit_code == _KILLED_BY_SIGNAL + signal.SIGKILL and self._lacked_memory():
-            return "OOMKilled"
+            return last_words.REASON
         return "Error" if exit_code else "Completed"
 
     def _early_end(self, code: int) -> str:
@@ -184,6 +204,10 @@ class PodContainer:
             f"container {self.spec.container_id} was killed for a system call that no WebAssembly makes: it may have "
             "broken out of wasmtime; examine its image"
         )
+
+    def _said_it_lacks_memory(self) -> bool:
+        earliest = time.monotonic() - last_words.SECONDS
+        return any(stream.said_at > earliest for stream in self._streams if stream.said_at)
 
     def _lacked_memory(self) -> bool:
         return cgroup.oom_kills(self._layout, self._group) > 0

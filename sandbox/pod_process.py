@@ -11,6 +11,7 @@ is shut down sends to all, ends its guests and then itself.
     start           container, spec (path)      run             (when the guest runs)
     signal          container, number           -
     reopen_log      container                   -
+    limit_memory    container, size             -               (bytes a memory of the guest may grow to; 0: any)
     shutdown        -                           none: the end of the connection is the answer
 
     event           fields
@@ -24,7 +25,7 @@ from typing import NoReturn
 
 from sandbox import control, kernel_files, records, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
-from sandbox.errors import InvalidSpec, SandboxError, StartFailure
+from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.event_loop import EventLoop
 from sandbox.guest_process import REPORT
 from sandbox.pod_container import PodContainer
@@ -193,6 +194,8 @@ class PodProcess:
                 return self._process_signal(request)
             case "reopen_log":
                 return self._process_reopen_log(request)
+            case "limit_memory":
+                return self._process_limit_memory(request)
             case "shutdown":
                 os._exit(0)  # process 1: the kernel ends the guests
             case unknown:
@@ -246,6 +249,13 @@ class PodProcess:
         if container is None:
             raise InvalidSpec(f"container {request['container']} is not running: its log has no writer to reopen it")
         container.log.reopen()
+        return {}
+
+    def _process_limit_memory(self, request: control.Message) -> control.Message:
+        container = self._containers.get(request["container"])
+        if container is None:
+            raise GuestGone(f"container {request['container']} does not run: its memory cannot be limited")
+        container.limit_memory(request["size"])
         return {}
 
     def _report_started(self, container: PodContainer) -> None:

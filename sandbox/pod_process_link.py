@@ -107,6 +107,10 @@ class PodProcess:
     async def reopen_log(self, container_id: str) -> None:
         await self._link.request("reopen_log", container=container_id)
 
+    async def limit_memory(self, container_id: str, size: int) -> None:
+        """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises GuestGone, NotSupported."""
+        await self._link.request("limit_memory", container=container_id, size=size)
+
     async def shutdown(self) -> None:
         """Kill the pod process and its guests and return when the kernel has buried them all. Idempotent."""
         if self.alive:

@@ -73,7 +73,7 @@ class GuestSpec(NamedTuple):
     """Fields of ``sandbox.cgroup.tree.Limits`` that are set."""
     oom_score_adj: int
     memory_limit: int
-    """Bytes of linear memory the guest may have; 0: no limit of its own."""
+    """Bytes that each linear memory of the guest may grow to; 0: no limit of its own."""
     log_path: str
     """Absolute path of the CRI log; empty: output is discarded."""
     stdin: bool

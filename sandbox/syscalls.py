@@ -88,6 +88,12 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
+class _Extent(ctypes.Structure):
+    """The system's ``struct iovec``."""
+
+    _fields_ = [("start", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
 class _CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
@@ -124,6 +130,7 @@ _sigprocmask = _bind("sigprocmask", _int, _text, _address)
 _signalfd = _bind("signalfd", _int, _text, _int)
 _listen = _bind("listen", _int, _int)
 _accept4 = _bind("accept4", _int, _address, _address, _int)
+_process_vm_writev = _bind("process_vm_writev", _int, _address, _unsigned, _address, _unsigned, _unsigned)
 _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
 _pivot_root = _bind("syscall", _int, _text, _text)
@@ -222,6 +229,13 @@ def open_in_root(root: int, path: str, flags: int) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
     size = ctypes.sizeof(how)
     return _checked(_openat2(_SYS_OPENAT2, root, os.fsencode(path), ctypes.addressof(how), size), path)
+
+
+def write_memory(pid: int, address: int, data: bytes) -> None:
+    """Of another process, which goes on meanwhile."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    ours, theirs = _Extent(ctypes.addressof(buffer), len(data)), _Extent(address, len(data))
+    _checked(_process_vm_writev(pid, ctypes.addressof(ours), 1, ctypes.addressof(theirs), 1, 0))
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

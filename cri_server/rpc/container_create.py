@@ -16,6 +16,7 @@ from cri_server.held_image import image_fields, program_fields
 from cri_server.names import container_name
 from cri_server.object_index import new_id
 from cri_server.operations import start
+from cri_server.resource_rules import check_resources
 from cri_server.rpc.container_remove import remove_container
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
@@ -36,6 +37,7 @@ async def create_container(runtime: Runtime, request: cri.CreateContainerRequest
     structlog.contextvars.bind_contextvars(container=container_id)
     async with Undo() as undo:
         _reserve_name(runtime, sandbox, request.config, container_id, undo)
+        await in_thread(check_resources, runtime, sandbox, request.config.metadata.name, request.config.linux.resources)
         plan = await make_plan(runtime, sandbox, request.config)
         _hold(runtime, plan, container_id, undo)
         async with sandbox.lock:  # the sandbox stays what it is until the container is seen

@@ -152,7 +152,10 @@ def _common_writes(limits: Limits, hugepage_suffix: str) -> list[Write]:
 
 
 def _unified_write(file: str, value: str) -> Write:
-    return Write(_name(file).partition(".")[0], file, value)
+    controller = _name(file).partition(".")[0]
+    if controller == "cgroup":
+        raise InvalidSpec(f"{file} is no limit but a handle of the group itself: remove it from unified")
+    return Write(controller, file, value)
 
 
 def _name(text: str) -> str:

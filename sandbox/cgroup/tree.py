@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from sandbox.cgroup.group_names import DEFAULT_PARENT, pod_group
 from sandbox.cgroup.layout import Layout, detect
 from sandbox.cgroup.limits import UNLIMITED, Limits, Write, version_1_writes, version_2_writes
-from sandbox.errors import InvalidSpec, NotSupported, SandboxError
+from sandbox.errors import GuestGone, InvalidSpec, MemoryInUse, NotSupported, SandboxError
 
 __all__ = [
     "Layout",
@@ -26,14 +26,19 @@ __all__ = [
     "detect",
     "enter_guest_group",
     "enter_pod_group",
+    "is_there",
     "kill",
+    "not_provided",
     "oom_kills",
     "pod_group",
     "pod_leaf",
     "processes",
+    "put_back",
     "remove",
     "remove_default_parent",
+    "setting",
     "update",
+    "writes_of",
 ]
 
 _DELEGATED = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
@@ -101,23 +106,30 @@ def enter_guest_group(layout: Layout, path: str, pid: int = 0) -> None:
     _enter(layout, path, pid)
 
 
-def update(layout: Layout, path: str, limits: Limits) -> None:
+def update(layout: Layout, path: str, limits: Limits) -> list[Write]:
     """Set what is set in ``limits``, all or nothing (CRI: UpdateContainerResources is transactional).
 
-    Raises InvalidSpec, also for less memory than is in use, and NotSupported.
+    What was in force before, for ``put_back``. Raises InvalidSpec, MemoryInUse, NotSupported, and GuestGone when the
+    group is no longer there.
     """
     if layout.unified:
         _refuse_less_than_used(layout, path, limits.memory_limit)
-    done: list[Write] = []
+    before: list[Write] = []
     try:
-        for write in _writes(layout, path, limits):
-            before = _read_setting(layout, path, write)
+        for write in writes_of(layout, path, limits):
+            value = _read_setting(layout, path, write)
             _set(layout, path, write)
-            done.append(write._replace(value=before))
+            before.append(write._replace(value=value))
     except SandboxError:
-        for write in reversed(done):
-            _set(layout, path, write)
+        put_back(layout, path, before)
         raise
+    return before
+
+
+def put_back(layout: Layout, path: str, before: list[Write]) -> None:
+    """Undo an update. Raises as ``update``."""
+    for write in reversed(before):
+        _set(layout, path, write)
 
 
 def oom_kills(layout: Layout, path: str) -> int:
@@ -138,6 +150,14 @@ def processes(layout: Layout, path: str) -> list[int]:
         for directory in _directories(mount + path):
             found.update(int(pid) for pid in _read_if_there(directory + "/cgroup.procs").split())
     return sorted(found - {0})
+
+
+def setting(layout: Layout, path: str, controller: str, *files: str) -> str:
+    """What the first of the files that is there says, without white space around it; empty if there is none."""
+    for file in files:
+        if text := _read_if_there(f"{_root(layout, controller)}{path}/{file}").strip():
+            return text
+    return ""
 
 
 def kill(layout: Layout, path: str) -> None:
@@ -242,16 +262,17 @@ def _inherit_cpuset(root: str, path: str) -> None:
 
 
 def _limit(layout: Layout, path: str, limits: Limits) -> None:
-    for write in _writes(layout, path, limits):
+    for write in writes_of(layout, path, limits):
         _set(layout, path, write)
 
 
-def _writes(layout: Layout, path: str, limits: Limits) -> list[Write]:
+def writes_of(layout: Layout, path: str, limits: Limits) -> list[Write]:
+    """What sets the limits of the group. Raises InvalidSpec, NotSupported."""
     if layout.unified:
         writes = version_2_writes(limits)
     else:
         writes = version_1_writes(limits, _fits_below_swap_limit(layout, path, limits.memory_limit))
-    return [write for write in writes if not write.optional or _is_there(layout, path, write)]
+    return [write for write in writes if not write.optional or is_there(layout, path, write)]
 
 
 def _fits_below_swap_limit(layout: Layout, path: str, memory_limit: int) -> bool:
@@ -260,15 +281,34 @@ def _fits_below_swap_limit(layout: Layout, path: str, memory_limit: int) -> bool
 
 
 def _refuse_less_than_used(layout: Layout, path: str, memory_limit: int) -> None:
-    """v1 refuses by itself; v2 would kill."""
-    used = int(_read_if_there(f"{_root(layout, 'memory')}{path}/memory.current") or 0)
+    """v1 gives back what it can and refuses by itself; v2 would kill."""
+    used = _memory_in_use(layout, path)
     if 0 < memory_limit < used:
-        raise InvalidSpec(f"cgroup {path} cannot be limited to {memory_limit} bytes of memory: {used} are in use")
+        _reclaim(layout, path, used - memory_limit)
+        used = _memory_in_use(layout, path)
+    if 0 < memory_limit < used:
+        raise MemoryInUse(
+            f"cgroup {path} cannot be limited to {memory_limit} bytes of memory: {used} are in use; "
+            "ask for more, or start the container anew"
+        )
+
+
+def _memory_in_use(layout: Layout, path: str) -> int:
+    return int(_read_if_there(f"{_root(layout, 'memory')}{path}/memory.current") or 0)
+
+
+def _reclaim(layout: Layout, path: str, amount: int) -> None:
+    """Of what the kernel keeps for later only, such as the content of files. Linux 5.19 or newer."""
+    try:
+        _write(f"{_root(layout, 'memory')}{path}/memory.reclaim", str(amount))
+    except OSError:
+        return  # not all of it, or there is no such file
 
 
 def _set(layout: Layout, path: str, write: Write) -> None:
+    """The end of the line makes it a write also where the value is empty, as that of a cpuset may be."""
     try:
-        _write(f"{_root(layout, write.controller)}{path}/{write.file}", write.value)
+        _write(f"{_root(layout, write.controller)}{path}/{write.file}", write.value + "\n")
     except OSError as error:
         raise _refusal(layout, path, write, error) from error
 
@@ -281,16 +321,30 @@ def _read_setting(layout: Layout, path: str, write: Write) -> str:
 
 
 def _refusal(layout: Layout, path: str, write: Write, error: OSError) -> SandboxError:
-    if not _is_there(layout, path, write):
-        return NotSupported(
-            f"cgroup {path} has no {write.file}: this node does not provide the {write.controller} controller there; "
-            "remove the limit or enable the controller"
-        )
-    cause = "more is in use" if error.errno == errno.EBUSY else error.strerror
-    return InvalidSpec(f"{write.file} of cgroup {path} cannot be set to {write.value}: {cause}; ask for another value")
+    if error.errno == errno.ENODEV or _is_gone(layout, path):
+        return GuestGone(f"{write.file} of cgroup {path} cannot be set: the container has ended; create another one")
+    if not is_there(layout, path, write):
+        return not_provided(path, write)
+    text = f"{write.file} of cgroup {path} cannot be set to {write.value}: "
+    if error.errno == errno.EBUSY:
+        return MemoryInUse(text + "more is in use; ask for more, or start the container anew")
+    return InvalidSpec(text + f"{error.strerror}; ask for another value")
 
 
-def _is_there(layout: Layout, path: str, write: Write) -> bool:
+def _is_gone(layout: Layout, path: str) -> bool:
+    """A group is made and removed in one hierarchy after the other."""
+    return not all(os.path.isdir(mount + path) for mount in layout.mounts)
+
+
+def not_provided(path: str, write: Write) -> NotSupported:
+    return NotSupported(
+        f"cgroup {path} has no {write.file}: this node does not provide the {write.controller} controller there; "
+        "remove the limit or enable the controller"
+    )
+
+
+def is_there(layout: Layout, path: str, write: Write) -> bool:
+    """Whether the group has the file."""
     root = _root(layout, write.controller)
     return bool(root) and os.path.exists(f"{root}{path}/{write.file}")
 

@@ -10,6 +10,7 @@ from typing import Any
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
 from sandbox.wasm.library import Library
+from sandbox.wasm.memory_limit import give_limiter
 from sandbox.wasm.proc_exit import ProcExit
 
 
@@ -29,6 +30,7 @@ class Loaded:
         instantiates."""
         self.store = engine.library.wasmtime_store_new(engine.pointer, None, None)
         """Each guest process has the one instance in its copy."""
+        self.memory_limit = give_limiter(engine.library, self.store)
 
     def close(self) -> None:
         """Give the code back. Processes that were forked before keep theirs."""

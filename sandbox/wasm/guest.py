@@ -12,6 +12,7 @@ import os
 from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
+from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.library import Library
 from sandbox.wasm.trap_text import reason_first
@@ -19,7 +20,6 @@ from sandbox.wasm.trap_text import reason_first
 TRAPPED = 134
 """As a process that was aborted."""
 
-_UNLIMITED = -1
 _COMMAND = b"_start"
 _INITIALIZE = b"_initialize"
 _RUN_INTERFACE = b"wasi:cli/run@0.2.0"
@@ -42,7 +42,7 @@ class WasiSetup(NamedTuple):
     preopens: list[tuple[str, str, bool]]
     """Path of the host, path for the guest, whether it may write."""
     memory_limit: int
-    """Bytes of linear memory; 0: no limit."""
+    """Bytes that each linear memory may grow to; 0: no limit. What it begins with counts when it is touched."""
 
 
 class Outcome(NamedTuple):
@@ -104,11 +104,10 @@ def instantiate(prepared: Prepared) -> Instance:
     """After the fork: the instance, ready to run its first instruction. Raises StartFailure."""
     loaded = prepared.loaded
     library = loaded.engine.library
-    if prepared.memory_limit:
-        library.wasmtime_store_limiter(loaded.store, prepared.memory_limit, *[_UNLIMITED] * 4)
     context = library.wasmtime_store_context(loaded.store)
     _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
     functions = (_instantiate_component if loaded.kind == "component" else _instantiate_module)(prepared, context)
+    memory_limit.limit(library, loaded.store, loaded.memory_limit, prepared.memory_limit)
     return Instance(prepared, context, functions)
 
 
@@ -225,6 +224,4 @@ def _check(prepared: Prepared, error: Any) -> None:
     if not error:
         return
     reason = reason_first(prepared.loaded.engine.library.error_text(error))
-    if "exceeds memory limits" in reason:
-        reason += f": the limit is {prepared.memory_limit} bytes; raise the container's memory limit"
     raise StartFailure(f"the guest cannot be instantiated: {reason}")

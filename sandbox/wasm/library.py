@@ -79,6 +79,9 @@ class Library:
         self._library = ctypes.PyDLL(path)
         for name in _SIGNATURES:
             self._bind(name)
+        self.malloc_usable_size = self._library["malloc_usable_size"]
+        """The C library's: how large what it has allocated is."""
+        self.malloc_usable_size.restype, self.malloc_usable_size.argtypes = Size, (Pointer,)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{name} is not among the functions that wasmlet binds")

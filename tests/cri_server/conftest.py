@@ -26,8 +26,6 @@ from tests.real_node import RealNode, real_node
 
 Scenario = Callable[["Node"], Awaitable[None]]
 
-NO_CGROUPS = Layout(unified=False, mounts=(), controllers={})
-
 
 class Node:
     """One root and state; servers come and go on it. ``pods``, ``network`` and ``images`` outlive them."""
@@ -55,7 +53,7 @@ class Node:
             pods=cast(Any, self.pods),
             images=cast(Any, self.images),
             network=self.network,
-            cgroup_layout=NO_CGROUPS,
+            cgroup_layout=Layout(unified=True, mounts=(str(self.pods.cgroups),), controllers={}),
             cgroup_driver="cgroupfs",
             file_system=FileSystem("/", "/dev/vda"),
         )

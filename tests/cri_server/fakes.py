@@ -4,6 +4,7 @@ They misbehave on demand: ``fail`` holds what raises when it is reached, ``pause
 """
 
 import asyncio
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -48,15 +49,41 @@ class Gate:
             raise self.fail[place]
 
 
+GROUP = {
+    "cgroup.subtree_control": "cpuset cpu memory pids hugetlb",
+    "cgroup.procs": "",
+    "cpu.weight": "100",
+    "cpu.max": "max 100000",
+    "cpuset.cpus": "",
+    "cpuset.cpus.effective": "0-3",
+    "cpuset.mems": "",
+    "cpuset.mems.effective": "0",
+    "memory.current": "1048576",
+    "memory.max": "max",
+    "memory.swap.max": "max",
+    "memory.oom.group": "0",
+    "pids.max": "max",
+    "hugetlb.2MB.max": "max",
+}
+"""Files of a group of cgroup v2, for a folder that stands for one."""
+
+
+def make_group(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, content in GROUP.items():
+        (folder / name).write_text(content + "\n")
+
+
 def _ignore(*_: Any) -> None:
     pass
 
 
 class FakePodProcess:
-    """Guests ignore every signal in ``deaf`` and end by all others."""
+    """Guests ignore every signal in ``deaf`` and end by all others. ``group``: folder that stands for the pod's."""
 
-    def __init__(self, sandbox_id: str, gate: Gate) -> None:
+    def __init__(self, sandbox_id: str, gate: Gate, group: Path) -> None:
         self.sandbox_id = sandbox_id
+        self.group = group
         self.pid = 4242
         self.netns_path = "/proc/4242/ns/net"
         self.alive = True
@@ -64,6 +91,7 @@ class FakePodProcess:
         self.signals: list[int] = []
         self.guests: dict[str, tuple[GuestSpec, Run]] = {}
         self.reopened: list[str] = []
+        self.memory_limits: dict[str, int] = {}
         self.on_start: Callable[[str, Run], None] = _ignore
         self.on_exit: Callable[[str, Run], None] = _ignore
         self.on_return: Callable[[], None] = _ignore
@@ -80,6 +108,7 @@ class FakePodProcess:
             raise
         if not self.alive:
             raise PodProcessGone("pod process is gone")
+        make_group(self.group / container_id)
         run = Run(pid=4343, started_at=time.time_ns())
         run_record.write_started(spec.run_path, run)
         self.guests[container_id] = (spec, run)
@@ -95,6 +124,10 @@ class FakePodProcess:
         await self._gate.pass_("reopen_log")
         self.reopened.append(container_id)
 
+    async def limit_memory(self, container_id: str, size: int) -> None:
+        await self._gate.pass_("limit_memory")
+        self.memory_limits[container_id] = size
+
     async def shutdown(self) -> None:
         await self._gate.pass_("shutdown")
         self.die()
@@ -102,6 +135,7 @@ class FakePodProcess:
     def exit(self, container_id: str, code: int) -> None:
         """The guest ends by itself."""
         spec, run = self.guests.pop(container_id)
+        shutil.rmtree(self.group / container_id)
         ended = run._replace(finished_at=time.time_ns(), exit_code=code, reason="Error" if code else "Completed")
         run_record.write_ended(spec.run_path, ended)
         self.on_exit(container_id, ended)
@@ -111,12 +145,14 @@ class FakePodProcess:
         if self.alive:
             self.alive = False
             self.guests.clear()
+            shutil.rmtree(self.group, ignore_errors=True)  # a reboot may have taken it
             self.on_end()
 
 
 class FakePods:
     def __init__(self, state: Path, gate: Gate) -> None:
         self._pods = state / "pods"
+        self.cgroups = state / "cgroups"
         self._gate = gate
         self.processes: dict[str, FakePodProcess] = {}
         self.loaded: list[ProgramSpec] = []
@@ -133,7 +169,9 @@ class FakePods:
 
     async def run(self, spec: PodSpec, attach: Attach | None) -> FakePodProcess:
         self.folder(spec.sandbox_id).mkdir(parents=True)
-        process = self.processes[spec.sandbox_id] = FakePodProcess(spec.sandbox_id, self._gate)
+        group = Path(f"{self.cgroups}{spec.cgroup}")
+        make_group(group)
+        process = self.processes[spec.sandbox_id] = FakePodProcess(spec.sandbox_id, self._gate, group)
         try:
             await self._gate.pass_("run")
             if attach is not None:

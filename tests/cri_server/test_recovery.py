@@ -104,6 +104,7 @@ def test_after_a_reboot_nothing_runs_whatever_listens_there(node: Run, monkeypat
         container_id = await node.start_container(sandbox_id)
         await node.stop()
         monkeypatch.setattr("cri_server.recovery.boot_id", lambda: "another boot")
+        shutil.rmtree(node.pods.cgroups)
         await node.start()
         assert (await node.status(container_id)).exit_code == 255
         sandbox = (await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id)).status

@@ -19,6 +19,8 @@ SHORT = 13
 """Characters of an id in crictl's tables."""
 NETWORK_OF_HOST = {"security_context": {"namespace_options": {"network": 2}}}
 
+MIB = 1 << 20
+
 
 @pytest.fixture(scope="module")
 def shared_terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
@@ -533,18 +535,99 @@ def test_a_guest_that_takes_more_memory_than_its_limit(terminal: Terminal) -> No
     pod = terminal.run_pod()
     bystander = terminal.start(pod, "sleeper", "bystander")
     limited = {"resources": {"memory_limit_in_bytes": 32 << 20}}
-    status = terminal.exited(terminal.start(pod, "memory_hog", "hungry", linux=limited))
+    status = terminal.exited(terminal.start(pod, "toucher", "hungry", linux=limited))
     assert (status["exitCode"], status["reason"]) == (128 + signal.SIGKILL, "OOMKilled")
     assert terminal.status(bystander)["state"] == "CONTAINER_RUNNING"
 
 
-def test_a_memory_limit_that_is_too_low_to_start(terminal: Terminal) -> None:
-    limited = {"resources": {"memory_limit_in_bytes": 4096}}
+def test_a_guest_is_refused_memory_before_it_is_killed_for_it(terminal: Terminal) -> None:
+    limited = {"resources": {"memory_limit_in_bytes": 32 << 20}}
+    container = terminal.start(terminal.run_pod(), "memory_hog", linux=limited)
+    assert terminal.exited(container)["exitCode"] == 0
+    assert terminal.crictl("logs", container) == "no more"
+
+
+@pytest.mark.parametrize(
+    ("resources", "reason"),
+    [
+        ({"memory_limit_in_bytes": 4096}, "a memory limit of 4096 bytes leaves a guest no room: give it 4194304"),
+        ({"cpuset_cpus": "4000"}, "cpuset.cpus 4000 names 4000, which the pod does not have: choose from 0"),
+        ({"cpuset_cpus": "0-"}, "cpuset.cpus 0- is no list of numbers such as 0-2,7: correct it"),
+        ({"cpu_quota": 500, "cpu_period": 100000}, "cpu_quota of 500 µs is below the kernel's least of 1000: raise it"),
+        ({"cpu_period": 1}, "cpu_period of 1 µs is not between 1 ms and 1 s: set another"),
+        ({"hugepage_limits": [{"page_size": "3MB", "limit": 1}]}, "this node has no huge pages for hugetlb.3MB"),
+        ({"oom_score_adj": 1001}, "oom_score_adj 1001 of container main is not between -1000 and 1000: set another"),
+        ({"memory_swap_limit_in_bytes": 1 << 30}, "needs a memory limit beside it: set both"),
+        ({"unified": {"cgroup.procs": "1"}}, "cgroup"),
+    ],
+)
+def test_resources_that_no_container_can_have(terminal: Terminal, resources: dict[str, Any], reason: str) -> None:
+    pod = terminal.run_pod()
+    words = terminal.words_of_create(pod, terminal.pull("hello"), linux={"resources": resources})
+    assert reason in terminal.crictl.refused(*words)
+
+
+def test_update_changes_a_running_container(terminal: Terminal) -> None:
+    limited = {"resources": {"memory_limit_in_bytes": 32 * MIB}}
+    container = terminal.start(terminal.run_pod(), "grower", linux=limited)
+    eventually(lambda: terminal.crictl("logs", container) == "refused")
+    pid = terminal.crictl.json("inspect", container)["info"]["pid"]
+    options = {
+        "cpu-period": 50_000,
+        "cpu-quota": 25_000,
+        "cpu-share": 512,
+        "cpuset-cpus": "0",
+        "cpuset-mems": "0",
+        "memory": 48 * MIB,
+        "oom-score-adj": 500,
+    }
+    terminal.crictl("update", *(f"--{name}={value}" for name, value in options.items()), container)
+    eventually(lambda: terminal.crictl.lines("logs", container) == ["refused", "given more", "refused"])
+    assert terminal.status(container)["resources"]["linux"] == {
+        "cpuPeriod": "50000",
+        "cpuQuota": "25000",
+        "cpuShares": "512",
+        "cpusetCpus": "0",
+        "cpusetMems": "0",
+        "hugepageLimits": [],
+        "memoryLimitInBytes": str(48 * MIB),
+        "memorySwapLimitInBytes": "0",
+        "oomScoreAdj": "500",
+        "unified": {},
+    }
+    assert terminal.crictl.json("inspect", container)["info"]["pid"] == pid
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "500\n"
+
+
+def test_memory_that_is_in_use_cannot_be_taken_away(terminal: Terminal) -> None:
+    limited = {"resources": {"cpu_shares": 512, "memory_limit_in_bytes": 64 * MIB}}
+    container = terminal.start(terminal.run_pod(), "grower", linux=limited)
+    eventually(lambda: terminal.crictl("logs", container) == "refused")
+    before = terminal.status(container)
+    refused = terminal.crictl.refused("update", "--cpu-share=1024", f"--memory={16 * MIB}", container)
+    assert "code = FailedPrecondition" in refused
+    assert "in use" in refused
+    assert terminal.status(container) == before
+
+
+def test_a_created_container_starts_with_what_it_was_updated_to(terminal: Terminal) -> None:
+    limited = {"resources": {"memory_limit_in_bytes": 32 * MIB}}
     container = terminal.create(terminal.run_pod(), "sleeper", linux=limited)
-    reason = f"container {container} was killed for memory before its first instruction: raise its memory limit"
-    assert terminal.crictl.refused("start", container).endswith(reason)
-    status = terminal.status(container)
-    assert (status["exitCode"], status["reason"], status["message"]) == (128, "StartError", reason)
+    terminal.crictl("update", f"--memory={16 * MIB}", "--oom-score-adj=300", container)
+    terminal.node.server.kill()
+    terminal.node.server.start()
+    assert terminal.status(container)["resources"]["linux"]["memoryLimitInBytes"] == str(16 * MIB)
+    terminal.crictl("start", container)
+    info = terminal.crictl.json("inspect", container)["info"]
+    assert Path(f"/proc/{info['pid']}/oom_score_adj").read_text() == "300\n"
+    assert info["runtimeSpec"]["linux"]["resources"]["memory"]["limit"] == 16 * MIB
+
+
+def test_a_container_that_has_exited_has_no_resources_to_update(terminal: Terminal) -> None:
+    container = terminal.start(terminal.run_pod(), "hello")
+    terminal.exited(container)
+    refused = terminal.crictl.refused("update", "--cpu-share=512", container)
+    assert f"container {container} has exited: its resources do not matter any more" in refused
 
 
 def test_rm_with_force_ends_a_container_and_its_logs_can_be_kept(terminal: Terminal) -> None:
@@ -663,7 +746,6 @@ def test_imports_that_nobody_provides_are_named(terminal: Terminal) -> None:
         ("ExecSync", "exec --sync CONTAINER /tool"),
         ("Attach", "attach CONTAINER"),
         ("PortForward", "port-forward POD 0:80"),
-        ("UpdateContainerResources", "update --memory 67108864 CONTAINER"),
         ("CheckpointContainer", "checkpoint --export /nowhere CONTAINER"),
     ],
 )

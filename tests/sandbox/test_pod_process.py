@@ -210,7 +210,6 @@ def test_a_failed_start_is_128_with_the_cause(node: Node) -> None:
         missing = ProgramSpec("module", "/nowhere.cwasm", "_start")
         for spec, cause in (
             (node.guest_spec(pod, "hello", program=missing), "nowhere"),
-            (node.guest_spec(pod, "initial_memory", memory_limit=1 << 20), "memory"),
             (node.guest_spec(pod, "hello", log_path="/proc/no/such/0.log"), "cannot be written"),
         ):
             with pytest.raises(StartFailure, match=cause):

@@ -56,6 +56,7 @@ class Host:
             "env": [],
             "preopens": [],
             "memory_limit": 0,
+            "lacks_place": False,
         }
         return self._run({**request, **changes}, stdin)
 

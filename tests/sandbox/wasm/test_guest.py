@@ -99,9 +99,14 @@ def test_memory_beyond_the_limit_is_refused_to_the_guest(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", ["initial_memory", "component"])
-def test_an_initial_memory_above_the_limit_is_a_failed_start(host: Host, name: str) -> None:
-    failure = host.run(name, memory_limit=100_000).outcome["failure"]
-    assert "the limit is 100000 bytes; raise the container's memory limit" in failure
+def test_the_limit_is_for_growth(host: Host, name: str) -> None:
+    """What a memory begins with may never be touched."""
+    assert host.run(name, memory_limit=100_000).exit_code == 0
+
+
+def test_where_the_limit_has_no_place_of_its_own_it_is_set_through_the_api(host: Host) -> None:
+    ran = host.run("memory_hog", memory_limit=20 << 20, lacks_place=True)
+    assert ran.stdout == b"no more\n"
 
 
 def test_a_named_function_is_called_in_an_initialized_instance(host: Host) -> None:

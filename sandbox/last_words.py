@@ -1,0 +1,23 @@
+"""How a guest is told that memory is refused to it, and how it tells that it cannot go on without.
+
+wasmtime answers a growth beyond the limit with -1 and tells nobody else. Most languages then end the program, each in a
+way of its own: what they have in common is that they say so, on standard error, in the words below. A guest that has
+memory limits, says so and at once ends in failure was ended by its limit (see docs/containers.md).
+"""
+
+OUT_OF_MEMORY = (
+    b"out of memory",  # Go, TinyGo, JavaScript
+    b"memory allocation of ",  # Rust: how many bytes failed
+    b"bad_alloc",  # C++
+    b"MemoryError",  # Python
+)
+SECONDS = 2.0
+"""Between the words and the end. What is written in one breath may be read in several."""
+EXIT_CODE = 137
+REASON = "OOMKilled"
+
+
+def message(limit: int, exit_code: int, reason: str) -> str:
+    """``limit`` in bytes, the guest's own exit code, and why it trapped, if it did."""
+    text = f"the guest said that it was out of memory, at a limit of {limit} bytes, and ended with {exit_code}"
+    return f"{text}: {reason}" if reason else text

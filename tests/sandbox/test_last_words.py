@@ -1,0 +1,78 @@
+"""Ends of guests that were refused memory."""
+
+import pytest
+
+from sandbox.pod_process_link import PodProcess
+from sandbox.pod_processes import PodProcesses
+from sandbox.specs import GuestSpec, PodSpec, Run
+from tests.sandbox.conftest import Exits, Node, log_lines
+from tests.sandbox.test_pod_process import in_pod, start, until
+
+LIMIT = 32 << 20
+
+
+def limited(node: Node, pod: PodSpec, guest: str, **changes: object) -> GuestSpec:
+    return node.guest_spec(pod, guest, memory_limit=LIMIT - (2 << 20), limits={"memory_limit": LIMIT}, **changes)
+
+
+async def end_of(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
+    exits = Exits(process)
+    await start(process, node, spec)
+    return await exits.next()
+
+
+@pytest.mark.parametrize("tty", [False, True])
+@pytest.mark.parametrize(("guest", "own"), [("gives_up", 2), ("gives_up_by_trap", 134)])
+def test_who_says_so_and_fails_was_ended_by_the_limit(node: Node, guest: str, own: int, tty: bool) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, limited(node, pod, guest, tty=tty))
+        assert (run.exit_code, run.reason) == (137, "OOMKilled")
+        said = f"the guest said that it was out of memory, at a limit of {LIMIT} bytes, and ended with {own}"
+        assert run.message.startswith(said)
+        assert ("unreachable" in run.message) == (guest == "gives_up_by_trap")
+
+    in_pod(node, scenario)
+
+
+def test_who_copes_is_no_failure(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, limited(node, pod, "goes_on"))
+        assert (run.exit_code, run.reason, run.message) == (0, "Completed", "")
+
+    in_pod(node, scenario)
+
+
+def test_a_failure_without_the_words_is_its_own(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, limited(node, pod, "exit3"))
+        assert (run.exit_code, run.reason) == (3, "Error")
+
+    in_pod(node, scenario)
+
+
+def test_words_of_long_ago_do_not_count(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, limited(node, pod, "fails_later"))
+        assert (run.exit_code, run.reason) == (2, "Error")
+
+    in_pod(node, scenario)
+
+
+def test_a_new_limit_reaches_a_running_guest(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "grower", memory_limit=8 << 20)
+        exits = Exits(process)
+        await start(process, node, spec)
+        await until(lambda: said(spec) == ["refused"])
+        await process.limit_memory(spec.container_id, 16 << 20)
+        await until(lambda: said(spec) == ["refused", "given more", "refused"])
+        await process.limit_memory(spec.container_id, 32 << 20)
+        await until(lambda: said(spec) == ["refused", "given more", "refused", "given more", "refused"])
+        await process.signal(spec.container_id, 9)
+        assert (await exits.next()).reason == "Error"
+
+    in_pod(node, scenario)
+
+
+def said(spec: GuestSpec) -> list[str]:
+    return [content for _, _, content in log_lines(spec)]
