@@ -95,7 +95,8 @@ def _with_members(prefix: str, host: RegistryHost, members: Mapping[str, Any], f
     capabilities = _capabilities(prefix, members)
     authorities, client = _authorities(prefix, members, file), _client(prefix, members, file)
     if host.scheme == "http" and (authorities or client):
-        raise _Wrong(f'{prefix}{"ca" if authorities else "client"}: needs TLS, which "http://" is without; write https')
+        key = "ca" if authorities else "client"
+        raise _Wrong(f'{prefix}{key}: needs TLS, which {host.origin} is spoken to without; write "https://" for it')
     return replace(
         host,
         may_resolve="resolve" in capabilities,

@@ -126,7 +126,7 @@ def test_the_time_to_connect(text: str, seconds: float) -> None:
         ("[host.a]\nclient = 1", 'host."a".client: must be a path, or a list of paths or of pairs of paths'),
         ("[host.a]\nclient = ['a', 'b']", "one certificate can be shown to a host, not 2; leave one"),
         ("[host.a]\nclient = [['a', 'b', 'c']]", "must be a pair of certificate and key"),
-        ("[host.'http://a']\nca = 'x'", 'ca: needs TLS, which "http://" is without; write https'),
+        ("[host.'http://a']\nca = 'x'", 'ca: needs TLS, which http://a is spoken to without; write "https://" for it'),
         ("[host.a]\nheader = 1", 'host."a".header: must be a table of strings'),
         ("[host.a]\nheader = {x = 1}", 'host."a".header.x: must be an HTTP header'),
         ('[host.a]\nheader = {x = "a\\nb"}', 'host."a".header.x: must be an HTTP header'),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import grpc
 import pytest
 
@@ -6,6 +8,9 @@ from image_store.errors import RegistryUnavailable
 from tests.cri_server.conftest import Node
 from tests.cri_server.fakes import ARTIFACT, PROGRAM
 from tests.cri_server.rpc.test_pod_sandbox_run import Run, until
+from tests.guests.compiled import guest
+from tests.images import push_artifact
+from tests.real_node import real_node
 
 IMAGE = cri.ImageSpec(image="registry.test/hello:1")
 
@@ -63,3 +68,21 @@ def test_an_image_for_another_handler_is_refused(node: Run) -> None:
             await node.client("PullImage", image=cri.ImageSpec(image="x", runtime_handler="kata"))
 
     node(scenario)
+
+
+def test_by_way_of_a_mirror(tmp_path: Path) -> None:
+    """What an operator writes is followed by the next pull, and what is wrong in it is told."""
+    hosts = tmp_path / "certs.d" / "registry.invalid" / "hosts.toml"
+    hosts.parent.mkdir(parents=True)
+    image = cri.ImageSpec(image="registry.invalid/hello:1")
+    with real_node(tmp_path / "node", f'[images]\nregistry_config = "{tmp_path}/certs.d"\n') as node:
+        push_artifact(node.registry.address, "hello", guest("hello"), tag="1")
+        hosts.write_text("[host.")
+        with pytest.raises(grpc.RpcError) as refused:
+            node.call("PullImage", image=image)
+        assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        assert refused.value.details().startswith(f"{hosts}: is not TOML: ")
+        hosts.write_text(f'[host."http://{node.registry.address}"]\n')
+        pulled = node.call("PullImage", image=image).image_ref
+        [listed] = node.call("ListImages").images
+        assert (listed.id, list(listed.repo_tags)) == (pulled, ["registry.invalid/hello:1"])
