@@ -81,7 +81,7 @@ def test_by_way_of_a_mirror(tmp_path: Path) -> None:
         with pytest.raises(grpc.RpcError) as refused:
             node.call("PullImage", image=image)
         assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-        assert refused.value.details().startswith(f"{hosts}: is not TOML: ")
+        assert str(refused.value.details()).startswith(f"{hosts}: is not TOML: ")
         hosts.write_text(f'[host."http://{node.registry.address}"]\n')
         pulled = node.call("PullImage", image=image).image_ref
         [listed] = node.call("ListImages").images
