@@ -10,6 +10,7 @@ import gc
 import os
 import resource
 import signal
+import stat
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,8 @@ def _raise_file_limit() -> None:
 
 
 def _make_directories(settings: Settings, paths: Paths) -> None:
-    _make_directory("root", paths.root, 0o755)
-    _make_directory("state", paths.state, 0o755)
+    _make_directory("root", paths.root, 0o700)
+    _make_directory("state", paths.state, 0o711)  # by default the socket is in it
     _make_directory("socket", os.path.dirname(settings.socket), 0o755)
     for folder in (paths.pods, paths.trash, paths.pod_states):
         _make_directory("root" if folder.startswith(paths.root) else "state", folder, 0o700)
@@ -70,10 +71,22 @@ def _make_directory(key: str, path: str, mode: int) -> None:
         os.makedirs(path, mode, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(0, "permission denied")
+        if key != "socket":
+            _refuse_others(key, path)
     except OSError as error:
         raise UnusableSetting(
             key, f"{path} cannot be used: {error.strerror}; choose a directory that can be written"
         ) from error
+
+
+def _refuse_others(key: str, path: str) -> None:
+    """Who can rename what is in it can hand the server other records and other compiled code."""
+    found = os.stat(path)
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnusableSetting(
+            key,
+            f"{path} can be changed by others than root; give it to root and 'chmod go-w' it, or choose another one",
+        )
 
 
 async def _serve(settings: Settings, paths: Paths) -> None:

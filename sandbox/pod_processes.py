@@ -134,6 +134,7 @@ def _listener(folder: int) -> socket.socket:
     address = control.socket_address(folder, CONTROL_SOCKET)
     if os.path.lexists(address):
         os.unlink(address)
+    os.fchmod(listener.fileno(), 0o600)  # before the name is there
     listener.bind(address)
     listener.listen()
     return listener

@@ -17,6 +17,7 @@ from sandbox.errors import DiskFull, SandboxError
 
 VERSION = 1
 _MAGIC = b"wasmlet-record"
+_WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 class TornRecord(SandboxError):
@@ -49,10 +50,10 @@ def decode(kind: str, data: bytes, name: str) -> dict[str, Any]:
 
 
 def write_record(path: str, kind: str, fields: dict[str, Any]) -> None:
-    """Replace the record at ``path`` atomically. Raises DiskFull."""
+    """Replace the record at ``path`` atomically; it is its owner's alone. Raises DiskFull."""
     fresh = path + ".new"
     try:
-        with open(fresh, "wb") as file:
+        with open(os.open(fresh, _WRITTEN, 0o600), "wb") as file:
             file.write(encode(kind, fields))
         os.rename(fresh, path)
     except OSError as error:

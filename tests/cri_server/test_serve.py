@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.prerequisites import require_root
 from tests.real_node import RealNode
 from tests.wasmlet_server import WASMLET
 
@@ -158,3 +159,17 @@ def test_a_client_of_a_stopped_server_is_refused_not_kept_waiting(server: RealNo
     with server.client as client, pytest.raises(grpc.RpcError) as refused:
         client.call("Version", cri.VersionRequest())
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("key", ["root", "state"])
+@pytest.mark.parametrize(("uid", "mode"), [(0, 0o777), (0, 0o770), (65534, 0o700)])
+def test_a_folder_that_others_can_change_is_refused(tmp_path: Path, key: str, uid: int, mode: int) -> None:
+    require_root()
+    folders = {name: tmp_path / name for name in ("root", "state")}
+    folders[key].mkdir()
+    folders[key].chmod(mode)
+    os.chown(folders[key], uid, uid)
+    options = [f"--{name}={folder}" for name, folder in folders.items()]
+    result = run("serve", f"--socket={tmp_path}/socket", *options)
+    assert result.returncode == 1
+    assert f"{folders[key]} can be changed by others than root; give it to root" in result.stderr
