@@ -91,4 +91,5 @@ def touched(change: cri.LinuxContainerResources, result: cri.LinuxContainerResou
         cpu_period=limits.cpu_period if quota else 0,
         memory_limit=limits.memory_limit if memory else 0,
         memory_swap=limits.memory_swap if memory else 0,
+        unified=limits.unified,  # the last word on files that the fields above are written to as well
     )

@@ -92,13 +92,11 @@ class ContainerLog:
 class LogStream:
     """One of the guest's two outputs: from its pipe, or its terminal, into the log."""
 
-    def __init__(
-        self, loop: EventLoop, log: ContainerLog, source: int, name: bytes, words: tuple[bytes, ...] = ()
-    ) -> None:
-        """``words``: whoever wants to know when any of them was last said looks at ``said_at``."""
+    def __init__(self, loop: EventLoop, log: ContainerLog, source: int, name: bytes) -> None:
+        self.words: tuple[bytes, ...] = ()
+        """To listen for."""
         self.said_at = 0.0
-        """Monotonic, in seconds; 0: never."""
-        self._words = words
+        """When any of them was last said: monotonic, in seconds; 0: never."""
         self._loop = loop
         self._log = log
         self._source = source
@@ -139,7 +137,7 @@ class LogStream:
             data = os.read(self._source, READ_BYTES)
         except OSError:  # the end of a terminal whose last writer is gone is an EIO
             return b""
-        for word in self._words:
+        for word in self.words:
             if word in data:
                 self.said_at = time.monotonic()
         return data

@@ -18,6 +18,6 @@ REASON = "OOMKilled"
 
 
 def message(limit: int, exit_code: int, reason: str) -> str:
-    """``limit`` in bytes, the guest's own exit code, and why it trapped, if it did."""
-    text = f"the guest said that it was out of memory, at a limit of {limit} bytes, and ended with {exit_code}"
+    """``limit``: bytes that its memory may grow to; the guest's own exit code, and why it trapped, if it did."""
+    text = f"the guest said that it was out of memory, which may grow to {limit} bytes, and ended with {exit_code}"
     return f"{text}: {reason}" if reason else text

@@ -50,7 +50,7 @@ class PodContainer:
         self.run = Run()
         self.log = ContainerLog(loop, spec.log_path)
         self._streams: list[LogStream] = []
-        self._words = last_words.OUT_OF_MEMORY if spec.memory_limit else ()
+        self._most_memory = spec.memory_limit
         self._group = ""
         self._memory_limit = 0
         self._pid = -1
@@ -69,6 +69,7 @@ class PodContainer:
         theirs: list[int] = []
         try:
             self._open_descriptors(theirs)
+            self._listen_for_last_words()
             self._pid = self._fork(prepared, theirs)
         finally:
             for descriptor in set(theirs):
@@ -90,6 +91,8 @@ class PodContainer:
             raise SandboxError(
                 f"{container} cannot be limited anew: {error.strerror}; give the server CAP_SYS_PTRACE"
             ) from error
+        self._most_memory = size
+        self._listen_for_last_words()
 
     def fail(self, text: str) -> None:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
@@ -116,13 +119,16 @@ class PodContainer:
         for name in (b"stdout", b"stderr"):
             source, guest_out = os.pipe()
             theirs.append(guest_out)
-            words = self._words if name == b"stderr" else ()
-            self._streams.append(LogStream(self._loop, self.log, source, name, words))
+            self._streams.append(LogStream(self._loop, self.log, source, name))
 
     def _open_terminal(self, theirs: list[int]) -> None:
         source, terminal = os.openpty()
         theirs.extend((terminal, terminal, terminal))
-        self._streams.append(LogStream(self._loop, self.log, source, b"stdout", self._words))
+        self._streams.append(LogStream(self._loop, self.log, source, b"stdout"))
+
+    def _listen_for_last_words(self) -> None:
+        """On standard error, or the terminal."""
+        self._streams[-1].words = last_words.OUT_OF_MEMORY if self._most_memory else ()
 
     def _fork(self, prepared: Prepared, theirs: list[int]) -> int:
         pid = syscalls.fork()
@@ -180,7 +186,7 @@ class PodContainer:
         message = self.run.message or self._last_report() or self._killers_word(code)
         if code > 0 and self._said_it_lacks_memory():
             exit_code, reason = last_words.EXIT_CODE, last_words.REASON
-            message = last_words.message(self.spec.limits["memory_limit"], code, message)
+            message = last_words.message(self._most_memory, code, message)
         else:
             reason = self._reason(exit_code)
         return self.run._replace(finished_at=finished, exit_code=exit_code, reason=reason, message=message)

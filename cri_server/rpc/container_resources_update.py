@@ -4,7 +4,9 @@ CRI: transactional. What is in force, the records and the status change together
 started with the new limits.
 """
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,8 +23,12 @@ from cri_server.undo import Undo
 from sandbox import oom_score
 from sandbox.cgroup import tree
 from sandbox.cgroup.limits import Limits
+from sandbox.errors import GuestGone, PodProcessGone
 from sandbox.records import write_record
 from sandbox.specs import GuestSpec
+
+if TYPE_CHECKING:
+    from sandbox.pod_process_link import PodProcess
 
 log = structlog.get_logger()
 
@@ -54,7 +60,6 @@ async def _update(
             await _apply(runtime, sandbox, container, touched(change, resources), guest, undo)
         undo.add(in_thread, _write, runtime, container.record, container.guest)
         await in_thread(_write, runtime, record, guest)
-        _check_state(runtime, container)
     container.change(record, config, guest)
 
 
@@ -94,8 +99,13 @@ async def _apply(
         undo.add(in_thread, oom_score.put_back, scores)
     if guest.memory_limit != container.guest.memory_limit:
         process = running_process(sandbox)
-        undo.add(process.limit_memory, container.id, container.guest.memory_limit)
+        undo.add(_put_back_memory, process, container)
         await process.limit_memory(container.id, guest.memory_limit)
+
+
+async def _put_back_memory(process: "PodProcess", container: Container) -> None:
+    with suppress(GuestGone, PodProcessGone):
+        await process.limit_memory(container.id, container.guest.memory_limit)
 
 
 def _write(runtime: Runtime, record: ContainerRecord, guest: GuestSpec) -> None:

@@ -127,9 +127,12 @@ def update(layout: Layout, path: str, limits: Limits) -> list[Write]:
 
 
 def put_back(layout: Layout, path: str, before: list[Write]) -> None:
-    """Undo an update. Raises as ``update``."""
-    for write in reversed(before):
-        _set(layout, path, write)
+    """Undo an update, unless the group has gone meanwhile. Raises as ``update``."""
+    try:
+        for write in reversed(before):
+            _set(layout, path, write)
+    except GuestGone:
+        return
 
 
 def oom_kills(layout: Layout, path: str) -> int:

@@ -77,3 +77,9 @@ def test_what_the_kernel_keeps_in_one_is_set_together() -> None:
     assert touched(Resources(memory_swap_limit_in_bytes=6), result) == Limits(memory_limit=5, memory_swap=6)
     assert touched(Resources(cpu_shares=3), result) == Limits(cpu_shares=3)
     assert touched(Resources(oom_score_adj=3), result) == Limits()
+
+
+def test_what_unified_says_of_a_file_holds_after_every_change() -> None:
+    result = Resources(memory_limit_in_bytes=5, unified={"memory.swap.max": "7"})
+    change = Resources(memory_limit_in_bytes=5)
+    assert touched(change, result) == Limits(memory_limit=5, unified={"memory.swap.max": "7"})
