@@ -11,11 +11,10 @@ from collections.abc import Callable
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from cri_server.sandbox_rules import check_namespaces
+from cri_server.seccomp_profile import check_seccomp
 
 _PROFILES = "localhost/"
-"""Beginning of the deprecated string forms of a profile of the node."""
-
-Context = cri.LinuxContainerSecurityContext
+"""Beginning of the deprecated string form of a profile of the node."""
 
 
 def check_container(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, reject_privileged: bool) -> None:
@@ -67,16 +66,6 @@ def _check_profiles(config: cri.ContainerConfig) -> None:
             f"container {config.metadata.name} asks for an AppArmor profile of the node, which wasmlet does not load: "
             "use RuntimeDefault"
         )
-    path = _seccomp_path(context)
-    if path and not os.path.isfile(path):
-        raise InvalidRequest(f"seccomp profile {path} of container {config.metadata.name} does not exist: install it")
-
-
-def _seccomp_path(context: Context) -> str:
-    if context.seccomp.profile_type == cri.SecurityProfile.Localhost:
-        return context.seccomp.localhost_ref
-    path = context.seccomp_profile_path
-    return path.removeprefix(_PROFILES) if path.startswith(_PROFILES) else ""
 
 
 def _check_namespaces(config: cri.ContainerConfig) -> None:
@@ -121,6 +110,7 @@ _RULES: tuple[Callable[[cri.ContainerConfig], None], ...] = (
     _check_user,
     _check_devices,
     _check_profiles,
+    check_seccomp,
     _check_namespaces,
     _check_log_path,
     _check_covered_paths,

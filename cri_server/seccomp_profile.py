@@ -1,0 +1,50 @@
+"""The seccomp profile that a container asks for. The filter of guests is always on, so that RuntimeDefault and
+Unconfined are satisfied; a profile of the node is, when it refuses nothing that the filter allows.
+"""
+
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.errors import InvalidRequest
+from sandbox.errors import InvalidSpec
+from sandbox.seccomp.profile import refused_by
+
+_LOCAL = "localhost/"
+"""Beginning of the deprecated string form of a profile of the node."""
+_MOST_BYTES = 1 << 20
+
+
+def check_seccomp(config: cri.ContainerConfig) -> None:
+    """Raises InvalidRequest. A privileged container has no profile, whatever it names."""
+    context = config.linux.security_context
+    path = "" if context.privileged else _path(context)
+    if not path:
+        return
+    subject = f"seccomp profile {path} of container {config.metadata.name}"
+    try:
+        refused = refused_by(_read(path))
+    except OSError as error:
+        raise InvalidRequest(f"{subject} cannot be read: {error.strerror}; install it") from error
+    except InvalidSpec as error:
+        raise InvalidRequest(f"{subject} is {error}: mend it") from error
+    if refused:
+        raise InvalidRequest(
+            f"{subject} refuses {_listed(refused)}, which the process of every WebAssembly guest may call: "
+            "allow that without conditions, or use RuntimeDefault, which refuses nearly everything else"
+        )
+
+
+def _path(context: cri.LinuxContainerSecurityContext) -> str:
+    if context.seccomp.profile_type == cri.SecurityProfile.Localhost:
+        return context.seccomp.localhost_ref.removeprefix(_LOCAL)
+    path = context.seccomp_profile_path
+    return path.removeprefix(_LOCAL) if path.startswith(_LOCAL) else ""
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_MOST_BYTES)
+
+
+def _listed(names: list[str]) -> str:
+    """The first few."""
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more system calls" if more > 0 else "")
