@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from tests.bench.rounds import AT_A_TIME, Samples
 
+_TOO_LITTLE = 1e-4
+
 
 class Row(NamedTuple):
     """``key``: of the samples, in ``scale`` of the unit shown."""
@@ -74,7 +76,7 @@ def _cells(row: Row, names: Sequence[str], rounds: Sequence[dict[str, Samples]])
     cells = [row.label, *(_figures(row, [each[name][row.key] for each in rounds]) for name in names)]
     if len(names) > 1:
         first, last = names[0], names[-1]
-        cells.append(ratio([p50(each[first][row.key]) / p50(each[last][row.key]) for each in rounds]))
+        cells.append(ratio([_quotient(each[first][row.key], each[last][row.key]) for each in rounds]))
     return cells
 
 
@@ -93,9 +95,15 @@ def p90(samples: Sequence[float]) -> float:
 
 
 def ratio(quotients: Sequence[float]) -> str:
-    """The median of the rounds' quotients: ``1/8.3`` or ``5.2``."""
+    """The median of the rounds' quotients: ``1/8.3`` or ``5.2``; of what is too little to be seen ``0``."""
     quotient = statistics.median(quotients)
+    if quotient < _TOO_LITTLE:
+        return "0"
     return f"{quotient:.1f}" if quotient >= 1 else f"1/{1 / quotient:.1f}"
+
+
+def _quotient(first: Sequence[float], last: Sequence[float]) -> float:
+    return p50(first) / p50(last) if p50(last) else math.inf
 
 
 def _number(value: float) -> str:

@@ -16,6 +16,7 @@ def test_nine_tenths_of_the_samples_are_at_most_p90(samples: list[float]) -> Non
 def test_a_ratio_reads_as_a_fraction_or_a_multiple() -> None:
     assert ratio([0.125, 0.1, 0.5]) == "1/8.0"
     assert ratio([5.24]) == "5.2"
+    assert ratio([0.0]) == "0"
 
 
 def test_each_figure_is_the_median_of_the_rounds() -> None:
