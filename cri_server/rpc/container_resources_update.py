@@ -20,8 +20,7 @@ from cri_server.resource_rules import check_resources
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox, running_process
 from cri_server.undo import Undo
-from sandbox import oom_score
-from sandbox.cgroup import tree
+from sandbox.cgroup import oom_score, tree
 from sandbox.cgroup.limits import Limits
 from sandbox.errors import GuestGone, PodProcessGone
 from sandbox.records import write_record

@@ -159,7 +159,7 @@ def _unified_write(file: str, value: str) -> Write:
 
 
 def _name(text: str) -> str:
-    if "/" in text or not text:
+    if not text or "/" in text or "\0" in text:
         raise InvalidSpec(f'"{text}" is no name of a cgroup file or page size: correct it')
     return text
 
