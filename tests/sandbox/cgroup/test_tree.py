@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.cgroup import tree
 from sandbox.cgroup.tree import Layout, Limits
-from sandbox.errors import InvalidSpec, NotSupported, SandboxError
+from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from tests.sandbox.cgroup.conftest import CONTAINER, Children, groups_of
 
 MIB = 1 << 20
@@ -180,6 +180,32 @@ def test_an_update_that_fails_changes_nothing(layout: Layout, pod: str) -> None:
         "cpuset.cpus": "0",
     }
     assert {file: setting(layout, path, file) for file in expected} == expected
+
+
+def test_an_update_that_succeeded_can_be_put_back(layout: Layout, pod: str) -> None:
+    path = tree.create_guest_group(layout, pod, CONTAINER, Limits(memory_limit=64 * MIB, cpu_quota=20000))
+    files = (
+        "memory.limit_in_bytes",
+        "memory.memsw.limit_in_bytes",
+        "cpu.cfs_quota_us",
+        "cpu.cfs_period_us",
+        "cpu.shares",
+    )
+    before = [setting(layout, path, file) for file in files]
+    change = Limits(memory_limit=128 * MIB, cpu_quota=50000, cpu_period=200000, cpu_shares=7)
+    put_back = tree.update(layout, path, change)
+    assert [setting(layout, path, file) for file in files] != before
+    tree.put_back(layout, path, put_back)
+    assert [setting(layout, path, file) for file in files] == before
+
+
+def test_of_a_group_that_is_gone_nothing_is_updated(layout: Layout, pod: str) -> None:
+    path = tree.create_guest_group(layout, pod, CONTAINER, Limits())
+    before = tree.update(layout, path, Limits(cpu_shares=7))
+    tree.remove(layout, path)
+    with pytest.raises(GuestGone, match="the container has ended; create another one"):
+        tree.update(layout, path, Limits(cpu_shares=8))
+    tree.put_back(layout, path, before)
 
 
 def test_memory_in_use_cannot_be_taken_away(layout: Layout, pod: str, children: Children) -> None:

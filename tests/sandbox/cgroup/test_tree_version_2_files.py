@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.cgroup import tree
 from sandbox.cgroup.tree import Layout, Limits
-from sandbox.errors import InvalidSpec
+from sandbox.errors import InvalidSpec, MemoryInUse
 from tests.sandbox.cgroup.conftest import CONTAINER
 
 MIB = 1 << 20
@@ -109,6 +109,19 @@ def test_update_refuses_less_memory_than_is_in_use_before_the_kernel_kills(fake:
     with pytest.raises(InvalidSpec, match=f"cannot be limited to {MIB} bytes of memory: {8 * MIB} are in use"):
         tree.update(fake, GUEST, Limits(memory_limit=MIB))
     assert content(fake, GUEST, "memory.max") == ["max"]
+
+
+def test_what_the_kernel_can_do_without_is_asked_back_first(fake: Layout) -> None:
+    Path(fake.mounts[0] + GUEST, "memory.reclaim").touch()
+    with pytest.raises(MemoryInUse):
+        tree.update(fake, GUEST, Limits(memory_limit=MIB))
+    assert content(fake, GUEST, "memory.reclaim") == [str(7 * MIB)]
+
+
+def test_an_empty_setting_is_put_back(fake: Layout) -> None:
+    before = tree.update(fake, GUEST, Limits(cpuset_cpus="1"))
+    tree.put_back(fake, GUEST, before)
+    assert content(fake, GUEST, "cpuset.cpus") == [""]
 
 
 def test_oom_kills_are_read_from_the_events(fake: Layout) -> None:
