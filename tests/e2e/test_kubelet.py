@@ -120,7 +120,7 @@ def test_how_a_container_ended_is_told(node: KubeletNode) -> None:
         node.tool("write /dev/termination-log 'no more work'", "exit 4", name="told"),
         node.tool("err 'out of luck'", "exit 5", name="logged", **fallback),
         node.tool("trap", name="trapped"),
-        node.tool("alloc 512", name="hungry", resources={"limits": {"memory": "64Mi"}}),
+        {"name": "hungry", "image": node.image("toucher"), "resources": {"limits": {"memory": "32Mi"}}},
     ]
     node.kubelet.run(manifest("ending", *containers, restartPolicy="Never"))
     pod = node.kubelet.pod_when("ending", has_finished)
