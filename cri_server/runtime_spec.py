@@ -12,6 +12,8 @@ from sandbox.specs import GuestSpec, MountSpec
 _OF_THE_POD = {"pid": "pid", "ipc": "ipc", "uts": "uts", "network": "net"}
 """Names of the namespaces of a pod process, in OCI's words and in those of ``/proc``."""
 
+_CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+
 
 def of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return {
@@ -28,6 +30,7 @@ def of_container(guest: GuestSpec, sandbox: Sandbox) -> dict[str, Any]:
             "cwd": guest.working_dir,
             "terminal": guest.tty,
             "user": {"uid": guest.uid, "gid": guest.gid, "additionalGids": guest.groups},
+            "capabilities": {kind: [] for kind in _CAPABILITY_SETS},  # whatever the container adds
             "noNewPrivileges": True,
             "oomScoreAdj": guest.oom_score_adj,
         },

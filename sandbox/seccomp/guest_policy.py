@@ -92,7 +92,8 @@ _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
 _PR_SET_NAME = 15
 
 CONDITIONAL = {
-    # The guest's code was mapped before the fork: from here on no memory becomes executable.
+    # The guest's code was mapped before the fork: from here on no memory becomes executable. That also keeps the C
+    # library from loading others out of the container's files, as a resolver's configuration there could have it do.
     "mmap": Rule((Condition(2, _PROT_EXEC, (0,)), Condition(3, _MAP_HUGETLB, (0,)))),
     "mprotect": Rule((Condition(2, _PROT_EXEC, (0,)),)),
     # Not MADV_MERGEABLE: pages shared with other processes tell of their content.

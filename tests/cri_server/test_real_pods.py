@@ -41,6 +41,23 @@ def test_a_pod_from_its_image_to_its_removal(server: RealNode) -> None:
         assert not list(folder.iterdir())
 
 
+def test_a_container_that_adds_capabilities_is_told_so_and_has_none(server: RealNode) -> None:
+    context = cri.LinuxContainerSecurityContext(
+        capabilities=cri.Capability(add_capabilities=["ALL"], add_ambient_capabilities=["NET_ADMIN"]),
+        seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.Unconfined),
+    )
+    linux = cri.LinuxContainerConfig(security_context=context)
+    container_id = server.start(server.run_pod(), "sleeper", linux=linux)
+    response = server.call("ContainerStatus", container_id=container_id, verbose=True)
+    told = json.loads(response.info["info"])
+    assert told["config"]["linux"]["security_context"]["capabilities"]["add_capabilities"] == ["ALL"]
+    assert not any(told["runtimeSpec"]["process"]["capabilities"].values())
+    status = dict(line.split(":\t") for line in Path(f"/proc/{told['pid']}/status").read_text().splitlines())
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert status[kind] == "0" * 16
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
 def test_exit_codes_traps_and_their_reasons_are_told(server: RealNode) -> None:
     sandbox_id = server.run_pod()
     status = server.exited(server.start(sandbox_id, "exit3", "three"))

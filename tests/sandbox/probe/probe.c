@@ -70,6 +70,7 @@ static long start_thread(void) {
 }
 
 static long signal_itself(void) { return syscall(SYS_tgkill, getpid(), gettid(), 0); }
+static long give_up(void) { abort(); }
 static long open_own_root(void) { return try_open("/") >= 0 ? 0 : -1; }
 static long map_memory(void) {
     return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
@@ -353,7 +354,7 @@ static const struct {
     const char *name;
     long (*make)(void);
 } ATTEMPTS[] = {
-    ATTEMPT(start_thread), ATTEMPT(signal_itself), ATTEMPT(open_own_root), ATTEMPT(map_memory),
+    ATTEMPT(start_thread), ATTEMPT(signal_itself), ATTEMPT(give_up), ATTEMPT(open_own_root), ATTEMPT(map_memory),
     ATTEMPT(other_descriptors), ATTEMPT(other_directory_than_root), ATTEMPT(core_limit), ATTEMPT(locked_memory_limit),
     ATTEMPT(more_descriptors_than_65536), ATTEMPT(other_creation_mask),
     ATTEMPT(execute), ATTEMPT(execute_at), ATTEMPT(fork_process), ATTEMPT(fork_by_clone3),
