@@ -69,6 +69,17 @@ def test_no_way_leads_to_a_file_of_the_host(node: Node, tmp_path: Path, volume: 
     assert volume.secret.stat().st_nlink == 1
 
 
+def test_a_file_that_the_pod_mounts_is_reached(node: Node, volume: Volume) -> None:
+    """Without this, finding nothing would prove nothing."""
+    mounts = [*volume.mounts, MountSpec(str(volume.secret), str(volume.secret), readonly=True, propagate=False)]
+    pod = node.pod_spec()
+    exit_code, found = asyncio.run(
+        run(node, pod, node.guest_spec(pod, "hostile", "escape", str(volume.secret), mounts=mounts))
+    )
+    assert exit_code == 1
+    assert f"out by {volume.secret}" in found
+
+
 def test_a_door_that_is_swapped_while_it_is_entered_leads_nowhere(node: Node, volume: Volume) -> None:
     """Two containers of a pod share a volume: the one changes what the other opens, at any moment."""
     volume.furnish_door()
