@@ -13,6 +13,8 @@ OUT_OF_MEMORY = (
 )
 SECONDS = 2.0
 """Between the words and the end. What is written in one breath may be read in several."""
+NEAR = 0.75
+"""Of its limit: from there on it is worth mentioning."""
 EXIT_CODE = 137
 REASON = "OOMKilled"
 
@@ -21,3 +23,9 @@ def message(limit: int, exit_code: int, reason: str) -> str:
     """``limit``: bytes that its memory may grow to; the guest's own exit code, and why it trapped, if it did."""
     text = f"the guest said that it was out of memory, which may grow to {limit} bytes, and ended with {exit_code}"
     return f"{text}: {reason}" if reason else text
+
+
+def with_memory(reason: str, most: int, limit: int) -> str:
+    """Why it trapped, with the memory that it had used, in bytes, on the first line."""
+    first, newline, rest = reason.partition("\n")
+    return f"{first} (it had used {most} bytes of memory of the {limit} that it may){newline}{rest}"

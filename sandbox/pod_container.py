@@ -21,7 +21,7 @@ from sandbox.event_loop import EventLoop
 from sandbox.specs import GuestSpec, Run
 from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
-from sandbox.wasm.guest import Prepared
+from sandbox.wasm.guest import TRAPPED, Prepared
 
 START_SECONDS = 60.0
 """What a start may take. A start section of the guest's own is part of it, and may compute for ever."""
@@ -189,6 +189,7 @@ class PodContainer:
             message = last_words.message(self._most_memory, code, message)
         else:
             reason = self._reason(exit_code)
+            message = self._with_memory(message) if code == TRAPPED else message
         return self.run._replace(finished_at=finished, exit_code=exit_code, reason=reason, message=message)
 
     def _reason(self, exit_code: int) -> str:
@@ -214,6 +215,11 @@ class PodContainer:
     def _said_it_lacks_memory(self) -> bool:
         earliest = time.monotonic() - last_words.SECONDS
         return any(stream.said_at > earliest for stream in self._streams if stream.said_at)
+
+    def _with_memory(self, message: str) -> str:
+        """Of a trap near the memory limit, which may be its cause: C's ``abort`` does not say why."""
+        most, limit = cgroup.most_memory(self._layout, self._group)
+        return last_words.with_memory(message, most, limit) if most > limit * last_words.NEAR else message
 
     def _lacked_memory(self) -> bool:
         return cgroup.oom_kills(self._layout, self._group) > 0

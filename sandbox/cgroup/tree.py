@@ -10,6 +10,7 @@ Nothing here needs more than file access; the forked processes use it as it is.
 import errno
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
@@ -28,6 +29,7 @@ __all__ = [
     "enter_pod_group",
     "is_there",
     "kill",
+    "most_memory",
     "not_provided",
     "oom_kills",
     "pod_group",
@@ -144,6 +146,13 @@ def oom_kills(layout: Layout, path: str) -> int:
         if name == "oom_kill":
             return int(count)
     return 0
+
+
+def most_memory(layout: Layout, path: str) -> tuple[int, int]:
+    """Most bytes that the group has used, 0 where the kernel does not tell (v2 before Linux 5.19), and its limit."""
+    most = setting(layout, path, "memory", "memory.peak", "memory.max_usage_in_bytes")
+    limit = setting(layout, path, "memory", "memory.max", "memory.limit_in_bytes")
+    return int(most or 0), int(limit) if limit.isdigit() else sys.maxsize
 
 
 def processes(layout: Layout, path: str) -> list[int]:

@@ -50,6 +50,18 @@ def test_a_failure_without_the_words_is_its_own(node: Node) -> None:
     in_pod(node, scenario)
 
 
+@pytest.mark.parametrize(("limit", "is_told"), [(8 << 20, True), (64 << 20, False)])
+def test_a_trap_near_the_limit_tells_so(node: Node, limit: int, is_told: bool) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, node.guest_spec(pod, "trap_with_memory", limits={"memory_limit": limit}))
+        assert (run.exit_code, run.reason) == (134, "Error")
+        reason = run.message.splitlines()[0]
+        assert reason.startswith("wasm trap: wasm `unreachable` instruction executed")
+        assert reason.endswith(f"bytes of memory of the {limit} that it may)") == is_told
+
+    in_pod(node, scenario)
+
+
 def test_words_of_long_ago_do_not_count(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         run = await end_of(process, node, limited(node, pod, "fails_later"))

@@ -118,6 +118,14 @@ def test_what_the_kernel_can_do_without_is_asked_back_first(fake: Layout) -> Non
     assert content(fake, GUEST, "memory.reclaim") == [str(7 * MIB)]
 
 
+def test_most_memory(fake: Layout) -> None:
+    assert tree.most_memory(fake, GUEST)[0] == 0, "an older kernel does not tell"
+    Path(fake.mounts[0] + GUEST, "memory.peak").write_text(f"{9 * MIB}\n")
+    assert tree.most_memory(fake, GUEST)[0] == 9 * MIB
+    tree.update(fake, GUEST, Limits(memory_limit=64 * MIB))
+    assert tree.most_memory(fake, GUEST) == (9 * MIB, 64 * MIB)
+
+
 def test_an_empty_setting_is_put_back(fake: Layout) -> None:
     before = tree.update(fake, GUEST, Limits(cpuset_cpus="1"))
     tree.put_back(fake, GUEST, before)
