@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help demo test lint format lock tools bench-tools bench clean
+.PHONY: setup help demo test lint format lock tools toolbox no-go critest bench-tools bench clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -62,7 +62,7 @@ demo: setup ## pull an image, run it as a pod, kill the server meanwhile, clean 
 
 # ---- Checks -----------------------------------------------------------------------------------------------------
 
-test: setup ## the tests; those whose tool is missing are skipped, with the reason
+test: setup toolbox ## the tests; those whose tool is missing are skipped, with the reason
 	@echo "Running the tests"
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
@@ -89,7 +89,7 @@ endef
 KUBERNETES_FLAGS := -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
 	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
 
-tools: setup $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
+tools: setup toolbox $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
 	@echo "The real clients are in $(TOOLS)"
 
 $(TOOLS)/crictl: tests/tools/cri/go.mod tests/tools/cri/go.sum
@@ -108,6 +108,26 @@ $(TOOLS)/kubelet $(addprefix $(TOOLS)/,$(CONTROL_PLANE)): tests/tools/kubernetes
 $(TOOLS)/etcd: tests/tools/etcd/go.mod tests/tools/etcd/go.sum
 	$(call go_build,etcd,etcd,go.etcd.io/etcd/server/v3,-ldflags "-s -w")
 
+# ---- The toolbox: a shell and small commands as one WebAssembly program, for images of tests -------------------------
+
+TOOLBOX := toolbox/.build/toolbox.wasm
+
+toolbox: $(if $(shell command -v go),$(TOOLBOX),no-go) ## the shell and small commands in WebAssembly, for images
+
+$(TOOLBOX): $(shell find toolbox -name '*.go') toolbox/go.mod toolbox/go.sum
+	@echo "Building the toolbox"
+	@mkdir -p $(@D)
+	@go run -C toolbox . --list > $(@D)/commands
+	@GOOS=wasip1 GOARCH=wasm go build -C toolbox -trimpath -ldflags "-s -w" -o $(abspath $@) .
+
+no-go:
+	@echo "Go is not installed: the toolbox is not built, and tests that need it are skipped"
+
+critest: setup toolbox $(TOOLS)/critest ## critest against wasmlet: passed, failed and skipped by group (as root)
+	@$(VENV)/bin/python -m tests.e2e.critest $(ARGS)
+
+# ---- Measurements -------------------------------------------------------------------------------------------------
+
 bench-tools: setup $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr runc) ## containerd and runc, to measure beside
 	@echo "containerd and runc are in $(TOOLS)"
 
@@ -123,4 +143,4 @@ bench: bench-tools ## wasmlet and containerd with runc, measured side by side (A
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 clean: ## remove what the targets made, but for .tools
-	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis toolbox/.build

@@ -1,0 +1,105 @@
+"""The toolbox as WebAssembly, in containers of an image that holds it."""
+
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from tests.images import push_layers
+from tests.real_node import RealNode, container_config, eventually, real_node
+from tests.toolbox.tree import tree
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
+    layer = tree()
+    with real_node(tmp_path_factory.mktemp("toolbox") / "node") as running:
+        push_layers(running.registry.address, "toolbox", [layer], cmd=("sh",))
+        running.call("PullImage", image=cri.ImageSpec(image=f"{running.registry.address}/toolbox:latest"))
+        yield running
+
+
+@pytest.fixture
+def pod(node: RealNode) -> Iterator[str]:
+    sandbox = node.run_pod(f"toolbox-{secrets.token_hex(4)}")
+    yield sandbox
+    node.call("RemovePodSandbox", pod_sandbox_id=sandbox)
+
+
+def start(node: RealNode, pod: str, *command: str, **fields: object) -> str:
+    """Id of a container that runs a command of the toolbox."""
+    image = f"{node.registry.address}/toolbox:latest"
+    config = container_config("main", image, command=command, **fields)
+    container: str = node.call("CreateContainer", pod_sandbox_id=pod, config=config).container_id
+    node.call("StartContainer", container_id=container)
+    return container
+
+
+def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int, list[str]]:
+    """Status and output of a script."""
+    container = start(node, pod, "sh", "-c", script, **fields)
+    return node.exited(container).exit_code, node.log(container)
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "lines"),
+    [
+        ("echo hello | cat | grep -c ell", 0, ["1"]),
+        ("for i in $(seq 3); do echo $i; done | while read n; do echo n$n; done", 0, ["n1", "n2", "n3"]),
+        ("while true; do echo y; done | head -n 1; exit 3", 3, ["y"]),
+        ("sleep 0.01 & wait; echo waited", 0, ["waited"]),
+        ("touch test.go && [ -f test.go ] && echo Found; ls -A / | grep test.go", 0, ["Found", "test.go"]),
+        ("mkdir -p /tmp/a/b && echo text > /tmp/a/b/c && cat /tmp/a/b/c && rm -r /tmp/a && ls -A /tmp", 0, ["text"]),
+        ("ls /nowhere 2>&1 | cat", 0, ["ls: /nowhere: No such file or directory"]),
+        ("nothing", 127, ["sh: nothing: not found"]),
+        ("cd /tmp; pwd", 0, ["/tmp"]),
+        ("dd if=/dev/zero bs=1K count=2 status=none | wc -c", 0, ["2048"]),
+    ],
+)
+def test_a_script(node: RealNode, pod: str, script: str, status: int, lines: list[str]) -> None:
+    assert output(node, pod, script) == (status, lines)
+
+
+def test_the_hostname_is_the_pods(node: RealNode, pod: str) -> None:
+    name = node.call("PodSandboxStatus", pod_sandbox_id=pod).status.metadata.name
+    assert output(node, pod, "hostname") == (0, [name])
+
+
+def test_a_command_by_its_name(node: RealNode, pod: str) -> None:
+    container = start(node, pod, "echo", "hello World")
+    assert (node.exited(container).exit_code, node.log(container)) == (0, ["hello World"])
+
+
+def test_a_shell_by_its_path_speaks_of_itself_so(node: RealNode, pod: str) -> None:
+    container = start(node, pod, "/bin/sh", "-c", "nothing")
+    assert (node.exited(container).exit_code, node.log(container)) == (127, ["/bin/sh: nothing: not found"])
+
+
+def test_top_runs_until_it_is_stopped(node: RealNode, pod: str) -> None:
+    container = start(node, pod, "top")
+    eventually(lambda: any(line.endswith("top") for line in node.log(container)))
+    node.call("StopContainer", container_id=container, timeout=30)
+    assert node.exited(container).exit_code == 128 + signal.SIGTERM
+
+
+def test_a_block_larger_than_the_memory_limit(node: RealNode, pod: str) -> None:
+    resources = cri.LinuxContainerResources(memory_limit_in_bytes=15 << 20)
+    linux = cri.LinuxContainerConfig(resources=resources)
+    container = start(node, pod, "sh", "-c", "dd if=/dev/zero of=/dev/null bs=20M", linux=linux)
+    status = node.exited(container)
+    assert (status.exit_code, status.reason) == (128 + signal.SIGKILL, "OOMKilled")
+
+
+def test_small_commands_fit_below_the_same_limit(node: RealNode, pod: str) -> None:
+    resources = cri.LinuxContainerResources(memory_limit_in_bytes=15 << 20)
+    linux = cri.LinuxContainerConfig(resources=resources)
+    assert output(node, pod, "echo a | grep a; seq 1000 | wc -l", linux=linux) == (0, ["a", "1000"])
+
+
+def test_a_volume_is_listed(node: RealNode, pod: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    mounts = [cri.Mount(host_path=str(tmp_path), container_path="/mnt/volume")]
+    assert output(node, pod, "ls -A /mnt/volume", mounts=mounts) == (0, ["file"])

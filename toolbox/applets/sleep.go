@@ -1,0 +1,54 @@
+package applets
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"wasmlet.dev/toolbox/program"
+)
+
+const terminated = 128 + 15
+
+// sleep waits for the sum of its durations: seconds, or with s, m, h, d behind; infinity never ends.
+func sleep(process *program.Process) int {
+	if len(process.Args) < 2 {
+		return process.Fail("how long?")
+	}
+	total := time.Duration(0)
+	for _, word := range process.Args[1:] {
+		length, err := duration(word)
+		if err != nil {
+			return process.Fail("%s", err)
+		}
+		total = max(total, total+length) // past the end of numbers it is for ever
+	}
+	timer := time.NewTimer(total)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return 0
+	case <-process.Context.Done():
+		return terminated
+	}
+}
+
+func duration(word string) (time.Duration, error) {
+	const forEver = time.Duration(math.MaxInt64)
+	if word == "infinity" || word == "inf" {
+		return forEver, nil
+	}
+	units := map[string]time.Duration{"": time.Second, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+	digits := strings.TrimRight(word, "smhd")
+	unit, known := units[word[len(digits):]]
+	number, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !known || number < 0 {
+		return 0, fmt.Errorf("invalid number '%s'", word)
+	}
+	if number*float64(unit) >= float64(forEver) {
+		return forEver, nil
+	}
+	return time.Duration(number * float64(unit)), nil
+}

@@ -1,0 +1,93 @@
+package shell
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"wasmlet.dev/toolbox/program"
+)
+
+// Main is sh: `sh [-eufx] [-c COMMAND [NAME [ARGUMENT ...]]] [SCRIPT [ARGUMENT ...]]`, else commands from its input.
+func Main(process *program.Process) int {
+	shell := newShell(process, process.Args[0], nil)
+	rest, fromWord, err := shell.startOptions(process.Args[1:])
+	switch {
+	case err != nil:
+		shell.complain("%s", err)
+		return 2
+	case fromWord:
+		return shell.runWord(rest)
+	case len(rest) > 0:
+		return shell.runScript(rest)
+	}
+	return shell.finish(shell.runInput)
+}
+
+func (s *Shell) startOptions(args []string) (rest []string, fromWord bool, err error) {
+	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
+		word := args[0]
+		args = args[1:]
+		if word == "--" {
+			break
+		}
+		fromWord = fromWord || (word[0] == '-' && strings.Contains(word, "c"))
+		args, err = s.setOption(strings.Trim(word, "cils"), args)
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return args, fromWord, nil
+}
+
+func (s *Shell) runWord(args []string) int {
+	if len(args) == 0 {
+		s.complain("-c needs a command")
+		return 2
+	}
+	if len(args) > 1 {
+		s.name, s.params = args[1], args[2:]
+	}
+	return s.finish(func() error { return s.source(args[0], s.name) })
+}
+
+func (s *Shell) runScript(args []string) int {
+	text, err := os.ReadFile(s.process.Path(args[0]))
+	if err != nil {
+		s.complain("cannot open %s: %s", args[0], program.Reason(err))
+		return program.NotFound
+	}
+	s.name, s.params = args[0], args[1:]
+	return s.finish(func() error { return s.source(string(text), args[0]) })
+}
+
+// source runs text in this shell. What comes before a syntax error is run, as elsewhere.
+func (s *Shell) source(text, name string) error {
+	return s.runFrom(strings.NewReader(text))
+}
+
+// runInput reads no further than it must: the rest is for the commands that it starts.
+func (s *Shell) runInput() error {
+	return s.runFrom(byteByByte{s.streams.reader(0)})
+}
+
+func (s *Shell) runFrom(reader io.Reader) error {
+	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	for statement, err := range parser.StmtsSeq(reader) {
+		if err != nil {
+			return err
+		}
+		if err := s.statement(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type byteByByte struct{ io.Reader }
+
+func (b byteByByte) Read(data []byte) (int, error) {
+	return b.Reader.Read(data[:min(1, len(data))])
+}
