@@ -71,6 +71,7 @@ class PodContainer:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
             self._pid = self._fork(prepared, theirs)
+            self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
             for descriptor in set(theirs):
                 os.close(descriptor)

@@ -215,6 +215,23 @@ def test_no_process_holds_a_secret_of_another_pod(node: Node) -> None:
     asyncio.run(scenario())
 
 
+def test_a_pod_process_lets_go_of_what_it_has_told_a_guest(node: Node) -> None:
+    """What it frees is overwritten by the like of the next container."""
+    secrets = [f"secret-{os.urandom(8).hex()}" for _ in range(4)]
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            pod = node.pod_spec()
+            process = await processes.run(pod)
+            for secret in secrets:
+                spec = node.guest_spec(pod, "sleeper", env=[f"TOKEN={secret}"])
+                started = await process.start(spec.container_id, node.write(spec))
+            assert occurrences(started.pid, secrets[-1]) > 0
+            assert [occurrences(started.pid, secret) for secret in secrets[:-1]] == [0, 0, 0]
+
+    asyncio.run(scenario())
+
+
 def test_keys_of_the_server_are_not_inherited(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     serial = add_session_key(b"wasmlet-probe")
     assert serial > 0
