@@ -189,3 +189,4 @@ def test_no_call_for_figures_fails(observed: Observed) -> None:
     observed.run("asleep", "sleep 1000")
     observed.kubelet.eventually(lambda: bool(observed.container("asleep")), "its container is told of")
     assert not observed.kubelet.runtime_errors().keys() & CALLS
+    assert "zero or negative interval" not in observed.kubelet.log.read_text(), "of two samples, the later is later"

@@ -67,3 +67,24 @@ def test_a_group_that_is_gone(layout: Layout) -> None:
     assert read_cpu_ns(layout, path) is None
     assert read_processes(layout, path) == []
     assert memory_limit(layout, path) is None
+
+
+def test_a_version_2_group_without_controllers_has_its_cpu_time(
+    unified: Layout, parent: str, children: Children
+) -> None:
+    """As the hierarchy beside those of v1: its memory is accounted for elsewhere."""
+    tree.create_pod_group(unified, f"{parent}/pod")
+    group = tree.create_guest_group(unified, f"{parent}/pod", CONTAINER, Limits())
+    eater = children.start(EATER)
+    tree.enter_guest_group(unified, group, eater.pid)
+    before = read_cpu_ns(unified, group)
+    children.wake(eater)
+    usage = read_usage(unified, group)
+    assert before is not None
+    assert usage is not None
+    assert 0 < before < usage.cpu_ns
+    assert read_processes(unified, group) == [eater.pid]
+    pressure_is_there = Path(unified.mounts[0] + group, "cpu.pressure").exists()
+    assert (usage.cpu_pressure is not None) == pressure_is_there
+    if usage.cpu_pressure is not None:
+        assert usage.cpu_pressure.some.total_us >= usage.cpu_pressure.full.total_us >= 0
