@@ -18,6 +18,11 @@ T = TypeVar("T")
 
 MIB = 1 << 20
 GATE = "PodAndContainerStatsFromCRI"
+GATES: dict[str, dict[str, bool]] = {
+    "from cAdvisor": {},
+    "from the runtime": {GATE: True},
+    "from the runtime in streams": {GATE: True, "CRIListStreaming": True},
+}
 CALLS = {
     "container_stats",
     "list_container_stats",
@@ -86,11 +91,10 @@ class Observed:
         return seen[-1]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["from cAdvisor", "from the runtime"])
+@pytest.fixture(scope="module", params=list(GATES.values()), ids=list(GATES))
 def observed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    gates = {GATE: True} if request.param else {}
-    with kubelet_node(tmp_path_factory.mktemp("node"), gates) as node:
-        yield Observed(node, request.param)
+    with kubelet_node(tmp_path_factory.mktemp("node"), request.param) as node:
+        yield Observed(node, GATE in request.param)
 
 
 @pytest.fixture(autouse=True)
