@@ -12,6 +12,10 @@ from sandbox import syscalls
 from sandbox.errors import InvalidSpec
 
 _HIGHEST_ID = (1 << 32) - 2
+_DIGITS = 10
+"""Of the largest number that may be one."""
+_MOST_BYTES = 4 << 20
+"""Of a file of users: the server reads it whole."""
 
 
 class Identity(NamedTuple):
@@ -65,24 +69,28 @@ def _check_id(number: int) -> None:
 
 
 def _find_user(rootfs: Path | None, user: str) -> _User:
-    numeric = int(user) if user.isdecimal() else None
+    """A number is never taken for a name: else an image that calls root "1000" had that user's rights."""
+    numeric = _id(user)
     for fields in _entries(rootfs, "/etc/passwd", 4):
-        if fields[0] == user or (numeric is not None and fields[2] == user):
+        if fields[0] == user if numeric is None else _id(fields[2]) == numeric:
             return _User(fields[0], _number(fields[2], "/etc/passwd"), _number(fields[3], "/etc/passwd"))
     if numeric is None:
         raise InvalidSpec(
-            f"user {user!r} is not in the image's /etc/passwd: use a numeric run_as_user or another image"
+            f"user {user[:100]!r} is not in the image's /etc/passwd: use a numeric run_as_user or another image"
         )
     return _User("", numeric, 0)
 
 
 def _find_group(rootfs: Path | None, group: str) -> int:
-    if group.isdecimal():
-        return int(group)
+    numeric = _id(group)
+    if numeric is not None:
+        return numeric
     for fields in _entries(rootfs, "/etc/group", 3):
         if fields[0] == group:
             return _number(fields[2], "/etc/group")
-    raise InvalidSpec(f"group {group!r} is not in the image's /etc/group: use a numeric run_as_group or another image")
+    raise InvalidSpec(
+        f"group {group[:100]!r} is not in the image's /etc/group: use a numeric run_as_group or another image"
+    )
 
 
 def _memberships(rootfs: Path | None, name: str) -> list[int]:
@@ -91,9 +99,14 @@ def _memberships(rootfs: Path | None, name: str) -> list[int]:
 
 
 def _number(text: str, path: str) -> int:
-    if not text.isdecimal():
-        raise InvalidSpec(f"the image's {path} is damaged: {text!r} is not a number; mend the image")
-    return int(text)
+    number = _id(text)
+    if number is None:
+        raise InvalidSpec(f"the image's {path} is damaged: {text[:40]!r} is not an id; mend the image")
+    return number
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 def _entries(rootfs: Path | None, path: str, least_fields: int) -> list[list[str]]:
@@ -111,9 +124,12 @@ def _read_in_root(rootfs: Path, path: str) -> str:
     finally:
         os.close(root)
     try:
-        with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as file:
-            return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            text = file.read(_MOST_BYTES + 1)
     except IsADirectoryError:
         return ""
     finally:
         os.close(descriptor)
+    if len(text) > _MOST_BYTES:
+        raise InvalidSpec(f"the image's {path} is larger than {_MOST_BYTES} bytes: use another image")
+    return text.decode("utf-8", "replace")

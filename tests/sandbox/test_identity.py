@@ -109,3 +109,32 @@ def test_a_directory_in_the_place_of_a_file_holds_no_users(rootfs: Path) -> None
     before = os.listdir("/proc/self/fd")
     assert resolve(rootfs, "1000") == (1000, 0, [0])
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_number_is_never_taken_for_a_name(rootfs: Path) -> None:
+    """An image that calls root "1000" would else be root, where the pod asks for user 1000."""
+    (rootfs / "etc/passwd").write_text("1000:x:0:0::/:/x\nplain:x:1000:5::/:/x\n")
+    (rootfs / "etc/group").write_text("root:x:0:1000\n1000:x:0:\nlogs:x:50:plain\n")
+    assert resolve(rootfs, "", user=1000) == (1000, 5, [5, 50])
+    assert resolve(rootfs, "1000:1000") == (1000, 1000, [1000, 50])
+    (rootfs / "etc/passwd").write_text("1000:x:0:0::/:/x\n")
+    assert resolve(rootfs, "", user=1000) == (1000, 0, [0])
+
+
+@pytest.mark.parametrize("image_user", ["9" * 5000, "1:" + "9" * 5000])
+def test_a_number_without_end_is_refused(rootfs: Path, image_user: str) -> None:
+    with pytest.raises(InvalidSpec, match="is not in the image's"):
+        resolve(rootfs, image_user)
+
+
+def test_a_damaged_number_is_refused(rootfs: Path) -> None:
+    (rootfs / "etc/passwd").write_text(f"www:x:{'9' * 5000}:34::/:/x\n")
+    with pytest.raises(InvalidSpec, match="/etc/passwd is damaged"):
+        resolve(rootfs, "www")
+
+
+@pytest.mark.parametrize("name", ["passwd", "group"])
+def test_a_file_that_would_fill_the_servers_memory_is_refused(rootfs: Path, name: str) -> None:
+    os.truncate(rootfs / "etc" / name, 1 << 40)
+    with pytest.raises(InvalidSpec, match=f"/etc/{name} is larger than"):
+        resolve(rootfs, "www")
