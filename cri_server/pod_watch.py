@@ -22,16 +22,17 @@ log = structlog.get_logger()
 def watch(runtime: Runtime, sandbox: Sandbox) -> None:
     """From now on the sandbox and its containers follow their pod process."""
     if sandbox.process is not None:
-        sandbox.process.on_start = partial(_process_run, runtime)
-        sandbox.process.on_exit = partial(_process_run, runtime)
+        sandbox.process.on_start = partial(_process_run, runtime, sandbox)
+        sandbox.process.on_exit = partial(_process_run, runtime, sandbox)
         sandbox.process.on_return = partial(_process_return, runtime, sandbox)
         sandbox.process.on_end = partial(_process_end, runtime, sandbox)
 
 
-def _process_run(runtime: Runtime, container_id: str, run: Run) -> None:
+def _process_run(runtime: Runtime, sandbox: Sandbox, container_id: str, run: Run) -> None:
+    """A pod process, even one taken over, is heard of its own containers alone."""
     structlog.contextvars.clear_contextvars()  # this comes on nobody's behalf, least of all that of who made the pod
     container = runtime.containers.get(container_id)
-    if container is None:
+    if container is None or container.record.sandbox_id != sandbox.id:
         return  # it is being removed
     follow(runtime, container, run)
     if run.finished_at:
@@ -75,7 +76,10 @@ def settle_lost_run(runtime: Runtime, container: Container) -> None:
     if container.state == cri.CONTAINER_RUNNING:
         message = "the pod process ended before the container did: its exit code is not known"
         lost = container.run._replace(
-            finished_at=runtime.clock.now(), exit_code=LOST_EXIT_CODE, reason=LOST_REASON, message=message
+            finished_at=max(runtime.clock.now(), container.run.started_at),
+            exit_code=LOST_EXIT_CODE,
+            reason=LOST_REASON,
+            message=message,
         )
         record_end(runtime, container, lost)
 

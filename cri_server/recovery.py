@@ -181,8 +181,7 @@ def _add_container(runtime: Runtime, sandbox: Sandbox, record: ContainerRecord, 
     """The run is read and the container added without waiting in between: no exit gets lost."""
     run = _read_run(runtime.paths.run(sandbox.id, record.id))
     container = Container(record, guest, run, sandbox.config.metadata)
-    for timestamp in (record.created_at, run.started_at, run.finished_at):
-        runtime.clock.observe(timestamp)
+    runtime.clock.observe(record.created_at)  # not the times of the run: a pod process cannot set the server's clock
     runtime.containers.names.reserve(container.name, container.id)
     runtime.images.hold(container.id, image_of(record.image), program_of(record.program))
     runtime.images.hold_files(container.id, *resources_of(record.volumes))

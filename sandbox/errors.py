@@ -6,6 +6,7 @@ SandboxError
 ├── NotSupported        the pod or container asks for what this node cannot give
 ├── StartFailure        a guest could not be started: the container is EXITED with 128 ``StartError``
 ├── GuestGone           the guest has ended meanwhile
+├── Garbled             a process below the server answered what is no answer: it may have been taken over
 ├── PodProcessGone      the pod process has ended: the sandbox is NOTREADY
 └── DiskFull            no space is left for a record
 """
@@ -32,6 +33,10 @@ class StartFailure(SandboxError):
 
 
 class GuestGone(SandboxError):
+    pass
+
+
+class Garbled(SandboxError):
     pass
 
 

@@ -1,20 +1,28 @@
 """The server's end of a connection to a process below it: requests with their answers, and events, in the asyncio
 loop.
+
+The process at the other end may have been taken over. What it sends is looked at accordingly, its descriptors are
+closed, and it is cut off for what makes no sense.
 """
 
 import asyncio
 import itertools
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from sandbox import control, errors
-from sandbox.errors import PodProcessGone, SandboxError
+from sandbox.errors import Garbled, PodProcessGone, SandboxError
+
+log = structlog.get_logger()
 
 
 class Link:
     """Requests may overlap. When the peer is gone every open request raises PodProcessGone and ``on_lost`` is
-    called once.
+    called once. ``on_event`` raises Garbled for what is no event.
     """
 
     def __init__(
@@ -82,12 +90,22 @@ class Link:
 
     def _process_readable(self) -> None:
         try:
-            message, _ = control.receive(self._connection)
+            packet, descriptors = control.receive_packet(self._connection)
         except BlockingIOError:
             return
-        if message is None:
+        for descriptor in descriptors:
+            os.close(descriptor)  # none is ever asked for
+        try:
+            if packet:
+                self._process_message(_message(packet))
+            else:
+                self._lose()
+        except Garbled as error:
+            log.warning("a process below the server is cut off", process=self._name, error=str(error))
             self._lose()
-        elif "event" in message:
+
+    def _process_message(self, message: control.Message) -> None:
+        if "event" in message:
             self._on_event(message)
         else:
             self._process_answer(message)
@@ -97,7 +115,8 @@ class Link:
         self._on_lost()
 
     def _process_answer(self, message: control.Message) -> None:
-        answer = self._waiting.get(message["id"])
+        number = message.get("id")
+        answer = self._waiting.get(number) if type(number) is int else None
         if answer is not None and not answer.done():  # else whoever asked was cancelled
             answer.set_result(message)
 
@@ -105,8 +124,22 @@ class Link:
         return PodProcessGone(f"{self._name} is gone")
 
 
+def _message(packet: bytes) -> control.Message:
+    try:
+        message = control.decode(packet)
+    except (ValueError, RecursionError) as error:
+        raise Garbled(f"what it sent is no message ({type(error).__name__})") from error
+    if type(message) is not dict:
+        raise Garbled("what it sent is no message")
+    return message
+
+
 def _without_error(answer: control.Message) -> control.Message:
     if "error" not in answer:
         return answer
-    kind = getattr(errors, answer["error"], SandboxError)
-    raise kind(answer["message"])
+    raise _kind(str(answer["error"]))(str(answer.get("message")))
+
+
+def _kind(name: str) -> type[SandboxError]:
+    found = getattr(errors, name, None)
+    return found if isinstance(found, type) and issubclass(found, SandboxError) else SandboxError

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from sandbox import control
-from sandbox.errors import PodProcessGone, SandboxError
+from sandbox.errors import Garbled, PodProcessGone, SandboxError
 from sandbox.link import Link
 from sandbox.specs import Run
 
@@ -98,7 +98,7 @@ class PodProcess:
     async def start(self, container_id: str, spec_path: str) -> Run:
         """Start the guest that the record at ``spec_path`` describes; its Run is on disk. Raises StartFailure."""
         answer = await self._link.request("start", container=container_id, spec=spec_path)
-        return Run(**answer["run"])
+        return _run(answer)
 
     async def signal(self, container_id: str, number: int) -> None:
         """Nothing happens when the guest has exited."""
@@ -129,7 +129,7 @@ class PodProcess:
 
     def _process_event(self, message: control.Message) -> None:
         told = self.on_start if message["event"] == "started" else self.on_exit
-        told(message["container"], Run(**message["run"]))
+        told(str(message.get("container")), _run(message))
 
     def _process_loss(self) -> None:
         """Usually its death, which the pidfd tells. One that only cut us off, because we were slow, gets a new
@@ -161,6 +161,14 @@ class PodProcess:
         self._ended.set_result(None)
         self._link.close()
         self.on_end()
+
+
+def _run(message: control.Message) -> Run:
+    """Raises Garbled."""
+    try:
+        return Run.from_json(message["run"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Garbled(f"what it told of a container is no run of one: {error}") from error
 
 
 def open_connection(folder: Path) -> socket.socket:

@@ -4,12 +4,13 @@
     offset 4096   how it ended     (written by the pod process before anyone hears of the end)
 
 Both slots are written in place into blocks that are already there, so that an exit can be recorded when the disk has
-become full. A slot that was torn by the death of its writer counts as not written.
+become full. A slot that was torn by the death of its writer, or holds what no pod process writes,
+counts as not written.
 """
 
 import os
 
-from sandbox import kernel_files, records
+from sandbox import records
 from sandbox.specs import Run
 
 SLOT_BYTES = 4096
@@ -33,7 +34,7 @@ def prepare(path: str) -> None:
 
 def read(path: str) -> Run:
     """What is known of the run: an empty Run when it never started. Raises FileNotFoundError."""
-    data = kernel_files.read(path)
+    data = _read_slots(path)
     ended = _read_slot(_ENDED, data[SLOT_BYTES : 2 * SLOT_BYTES], path)
     return ended or _read_slot(_STARTED, data[:SLOT_BYTES], path) or Run()
 
@@ -48,10 +49,19 @@ def write_ended(path: str, run: Run) -> None:
     _write_slot(path, SLOT_BYTES, _ENDED, run)
 
 
+def _read_slots(path: str) -> bytes:
+    """No more, whatever the pod process has made of the file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 2 * SLOT_BYTES)
+    finally:
+        os.close(descriptor)
+
+
 def _read_slot(kind: str, slot: bytes, path: str) -> Run | None:
     try:
-        return Run(**records.decode(kind, slot, path))
-    except (records.TornRecord, TypeError):
+        return Run.from_json(records.decode(kind, slot, path))
+    except (records.TornRecord, TypeError, ValueError, RecursionError):
         return None
 
 

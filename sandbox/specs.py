@@ -6,6 +6,10 @@ Strings that may hold any bytes (arguments, environment, paths) use the file sys
 
 from typing import Any, NamedTuple
 
+_HIGHEST_PID = 1 << 31
+_MOST_CODES = 1 << 8
+_LATEST = (1 << 63) - 1
+
 
 class PodSpec(NamedTuple):
     """One pod sandbox, as its pod process needs to know it."""
@@ -110,6 +114,18 @@ class Run(NamedTuple):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Run":
+        """Raises TypeError, ValueError for what no pod process writes that is still itself."""
+        run = cls(**fields)
+        if any(type(value) is not type(default) for value, default in zip(run, cls(), strict=True)):
+            raise TypeError("a field of a run has the type of another")
+        if not (0 <= run.pid < _HIGHEST_PID and 0 <= run.exit_code < _MOST_CODES):
+            raise ValueError("a run has a number that is none of a process, or no exit code")
+        if not (0 <= run.started_at <= _LATEST and 0 <= run.finished_at <= _LATEST):
+            raise ValueError("a run has a time that does not exist")
+        return run
 
     def to_json(self) -> dict[str, Any]:
         """As ``_asdict``, without what that costs a forked process."""

@@ -1,6 +1,8 @@
 import os
 import shutil
+import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -186,6 +188,38 @@ def test_a_lost_or_torn_run_of_a_created_container_is_like_new(node: Run) -> Non
         for container_id in (lost, torn):
             assert (await node.status(container_id)).state == cri.CONTAINER_CREATED
         await node.client("StartContainer", container_id=lost)
+
+    node(scenario)
+
+
+def test_a_pod_process_that_lies_about_its_runs_harms_nobody(node: Run) -> None:
+    """Taken over, it can write to its containers' records."""
+
+    async def scenario(node: Node) -> None:
+        sandbox_id = await node.run_pod()
+        late, wild = [await node.start_container(sandbox_id, name=name) for name in ("late", "wild")]
+        await node.stop()
+        latest = ContainerRun(pid=1, started_at=(1 << 63) - 1, finished_at=(1 << 63) - 1)
+        run_record.write_ended(node.paths.run(sandbox_id, late), latest)
+        run_record.write_ended(node.paths.run(sandbox_id, wild), latest._replace(exit_code=cast(Any, "x")))
+        await node.start()
+        assert (await node.status(late)).finished_at == latest.finished_at
+        assert (await node.status(wild)).state == cri.CONTAINER_RUNNING
+        other = await node.create(await node.run_pod(name="other"))
+        assert (await node.status(other)).created_at < time.time_ns() + 10**9
+
+    node(scenario)
+
+
+def test_a_pod_process_is_heard_of_its_own_containers_alone(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        sandbox_id, other = await node.run_pod(), await node.run_pod(name="other")
+        container_id, created = await node.start_container(other), await node.create(other, name="created")
+        liar = node.pods.processes[sandbox_id]
+        liar.on_exit(container_id, ContainerRun(pid=1, started_at=5, finished_at=6))
+        liar.on_start(created, ContainerRun(pid=1, started_at=5))
+        assert (await node.status(container_id)).state == cri.CONTAINER_RUNNING
+        assert (await node.status(created)).state == cri.CONTAINER_CREATED
 
     node(scenario)
 

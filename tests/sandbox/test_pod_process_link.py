@@ -1,12 +1,18 @@
 """The server's end of the connection to a pod process, with a stand-in for that."""
 
+import array
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from sandbox import control
+from sandbox.errors import Garbled, SandboxError
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess, open_connection
+from sandbox.specs import Run
 
 
 def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> None:
@@ -32,3 +38,96 @@ def _answer_one(listener: socket.socket) -> None:
         request, _ = control.receive(connection)
         assert request is not None
         control.send(connection, {"id": request["id"], "version": control.VERSION})
+
+
+Scenario = Callable[[PodProcess, socket.socket], Awaitable[None]]
+
+
+def with_stand_in(folder: Path, scenario: Scenario) -> None:
+    """``scenario`` has the server's end, and the end of a process that was taken over."""
+
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(folder / CONTROL_SOCKET))
+            listener.listen()
+            pod = PodProcess("pod", folder, open_connection(folder), os.getpid())
+            with listener.accept()[0] as connection:
+                await scenario(pod, connection)
+            pod.release()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+RUN = Run(pid=7, started_at=5).to_json()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"{",
+        b"\xff",
+        b"[]",
+        b"7",
+        b"[" * 60000,
+        b'{"event": "ended"}',
+        b'{"event": "ended", "container": "c", "run": []}',
+        b'{"event": "ended", "container": "c", "run": {"finished_at": 9223372036854775808}}',
+        b'{"event": "ended", "container": "c", "run": {"message": 7}}',
+    ],
+)
+def test_a_pod_process_that_talks_nonsense_is_cut_off(tmp_path: Path, packet: bytes) -> None:
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        told: list[Run] = []
+        pod.on_start = pod.on_exit = lambda container_id, run: told.append(run)
+        connection.send(packet)
+        assert await asyncio.to_thread(connection.recv, 1) == b""
+        assert told == []
+
+    with_stand_in(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("number", [b"null", b"[]", b'{"a": 1}', b"1e3", b"99"])
+def test_an_answer_to_no_question_is_overheard(tmp_path: Path, number: bytes) -> None:
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        connection.send(b'{"id": ' + number + b"}")
+        asking = asyncio.ensure_future(pod.signal("c", 15))
+        request = await asyncio.to_thread(control.receive, connection)
+        assert request[0] is not None
+        control.send(connection, {"id": request[0]["id"]})
+        await asking
+
+    with_stand_in(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"error": "__doc__", "message": "x"}, {"error": [], "message": "x"}, {"error": "int"}, {"run": []}, {"more": 1}],
+)
+def test_a_start_that_is_answered_with_nonsense_is_an_error(tmp_path: Path, answer: control.Message) -> None:
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        starting = asyncio.ensure_future(pod.start("c", "/spec"))
+        request, _ = await asyncio.to_thread(control.receive, connection)
+        assert request is not None
+        connection.send(control.encode({"id": request["id"], **answer}))
+        with pytest.raises(SandboxError) as error:
+            await starting
+        assert type(error.value) is (SandboxError if "error" in answer else Garbled)
+
+    with_stand_in(tmp_path, scenario)
+
+
+def test_descriptors_that_a_pod_process_sends_are_not_kept(tmp_path: Path) -> None:
+    """Else it could use up all that the server may have, and with them every other pod's."""
+
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        told = asyncio.Event()
+        pod.on_start = lambda container_id, run: told.set()
+        before = os.listdir("/proc/self/fd")
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+        message = control.encode({"event": "started", "container": "c", "run": RUN})
+        for packet in [b'{"id": 0}'] * 20 + [message]:
+            await asyncio.to_thread(connection.sendmsg, [packet], rights)
+        await told.wait()
+        assert os.listdir("/proc/self/fd") == before
+
+    with_stand_in(tmp_path, scenario)

@@ -1,12 +1,15 @@
 """The two slots of a run: started, ended, and what a torn slot means."""
 
+import os
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import run_record
+from sandbox import records, run_record
 from sandbox.specs import Run
 
 
@@ -37,6 +40,47 @@ def test_a_torn_end_leaves_the_start(path: str) -> None:
     with open(path, "r+b") as file:
         file.seek(run_record.SLOT_BYTES + 60)
         file.write(b"\0" * 8)
+    assert run_record.read(path) == started
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"finished_at": "x"},
+        {"finished_at": 1 << 63},
+        {"finished_at": -1},
+        {"exit_code": 1 << 40},
+        {"exit_code": -1},
+        {"pid": None},
+        {"message": 7},
+        {"message": []},
+        {"more": 1},
+    ],
+)
+def test_what_no_pod_process_writes_was_not_written(path: str, change: dict[str, Any]) -> None:
+    """A pod process that was taken over can write to its records, and the server reads them."""
+    started = Run(pid=7, started_at=1)
+    run_record.write_started(path, started)
+    with open(path, "r+b") as file:
+        file.seek(run_record.SLOT_BYTES)
+        file.write(records.encode("ended", {**started._replace(finished_at=2).to_json(), **change}))
+    assert run_record.read(path) == started
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b"[" * 2000])
+def test_other_json_was_not_written(path: str, body: bytes) -> None:
+    with open(path, "r+b") as file:
+        header = records.encode("ended", {}).partition(b"\n")[0].split()
+        header[3:] = [b"%08x" % zlib.crc32(body), b"%d" % len(body)]
+        file.seek(run_record.SLOT_BYTES)
+        file.write(b" ".join(header) + b"\n" + body)
+    assert run_record.read(path) == Run()
+
+
+def test_of_a_record_that_was_made_endless_the_slots_are_read(path: str) -> None:
+    started = Run(pid=7, started_at=1)
+    run_record.write_started(path, started)
+    os.truncate(path, 1 << 40)
     assert run_record.read(path) == started
 
 
