@@ -4,7 +4,7 @@ where none of them covers these."""
 import os
 from collections.abc import Iterable, Sequence
 
-from cri_server import etc_files
+from cri_server import etc_files, process_status
 from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
@@ -77,6 +77,14 @@ def device_mounts(mounts: Iterable[MountSpec]) -> list[MountSpec]:
         MountSpec(path, path, readonly=True, propagate=False, device=True)
         for path in _uncovered(_DEVICES, mounts, "/dev")
     ]
+
+
+def status_mounts(folder: str, mounts: Iterable[MountSpec]) -> list[MountSpec]:
+    """``folder``: of the container. A mount of the container's own at the file or above it wins."""
+    target = process_status.TARGET
+    covering = {target, "/proc/self", "/proc"}
+    covered = any(mount.target in covering for mount in mounts)
+    return [] if covered else [MountSpec(process_status.source(folder), target, readonly=True, propagate=False)]
 
 
 def _uncovered(paths: Iterable[str], mounts: Iterable[MountSpec], folder: str) -> list[str]:

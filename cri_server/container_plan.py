@@ -33,9 +33,8 @@ class ContainerPlan:
         linux = self.config.linux
         context = linux.security_context
         rootfs = str(self.image.rootfs or "")
-        own = container_mounts.resolved(
-            self.config, self.volumes, runtime.paths.container(self.sandbox.id, container_id)
-        )
+        folder = runtime.paths.container(self.sandbox.id, container_id)
+        own = container_mounts.resolved(self.config, self.volumes, folder)
         mounts = [*self._given(runtime, own), *own]
         made = ["/tmp", self.directory, *(mount.target for mount in mounts)]
         return GuestSpec(
@@ -47,7 +46,7 @@ class ContainerPlan:
             lower=rootfs,
             layer=runtime.paths.layer(self.sandbox.id, container_id),
             readonly_root=context.readonly_rootfs,
-            mounts=mounts,
+            mounts=[*container_mounts.status_mounts(folder, own), *mounts],
             uid=identity.uid,
             gid=identity.gid,
             groups=identity.groups,

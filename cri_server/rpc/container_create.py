@@ -5,7 +5,7 @@ The log file is not made here. CRI: after a failed creation the kubelet would co
 
 import structlog
 
-from cri_server import container_volumes, pod_events, stop_signal, trash
+from cri_server import container_volumes, pod_events, process_status, stop_signal, trash
 from cri_server.blocking import in_thread
 from cri_server.container_plan import ContainerPlan, make_plan
 from cri_server.container_rules import check_container
@@ -118,6 +118,7 @@ def _write(runtime: Runtime, plan: ContainerPlan, record: ContainerRecord) -> Gu
     """The record of the container comes last: it is the commit."""
     guest = plan.guest(runtime, record.id)
     container_layer.make(guest)
+    process_status.write(runtime.paths.container(record.sandbox_id, record.id), guest)
     run_record.prepare(guest.run_path)
     write_record(runtime.paths.guest_record(record.sandbox_id, record.id), "guest", guest.to_json())
     record.save(runtime.paths.container_record(record.sandbox_id, record.id))

@@ -55,6 +55,13 @@ def test_a_volume_at_etc_is_left_alone() -> None:
     assert container_mounts.etc_mounts("/state/pod", [MountSpec("/volume", "/etc", False, False)], False) == []
 
 
+def test_who_the_container_runs_as_is_shown_unless_it_mounts_a_proc_of_its_own() -> None:
+    [given] = container_mounts.status_mounts("/root/container", [MountSpec("/volume", "/data", False, False)])
+    assert given == MountSpec("/root/container/status", "/proc/self/status", readonly=True, propagate=False)
+    for target in ("/proc", "/proc/self", "/proc/self/status"):
+        assert container_mounts.status_mounts("/root/container", [MountSpec("/volume", target, False, False)]) == []
+
+
 def test_recursively_read_only_as_asked(tmp_path: Path) -> None:
     assert resolve(tmp_path, "/data", readonly=True, recursive_read_only=True).recursive
     assert not resolve(tmp_path, "/data", readonly=True).recursive

@@ -5,8 +5,10 @@ the calling thread enters new namespaces, and with it all that it starts from th
 of these ends, the kernel removes interfaces, addresses, rules and mounts, however the test came to its end.
 """
 
+import errno
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,8 @@ route add default via 192.0.2.1 dev node0
 """
 _HIDDEN = ("/var/lib", "/var/log")
 """Where a kubelet keeps things whatever its configuration says."""
+
+_SECONDS_FOR_THREADS = 30
 
 _KERNEL_SETTINGS = (
     "vm/overcommit_memory",
@@ -50,10 +54,24 @@ def node_namespaces(folder: Path) -> Iterator[None]:
         yield
     finally:
         syscalls.setns(former["net"], syscalls.CLONE_NEWNET)
-        syscalls.setns(former["mnt"], syscalls.CLONE_NEWNS)
+        _leave_mounts(former["mnt"])
         os.chdir(working_directory)
         for descriptor in former.values():
             os.close(descriptor)
+
+
+def _leave_mounts(former: int) -> None:
+    """The kernel refuses it as long as threads that were started meanwhile share the working directory: gRPC's and a
+    registry's end soon after their last connection.
+    """
+    deadline = time.monotonic() + _SECONDS_FOR_THREADS
+    while True:
+        try:
+            return syscalls.setns(former, syscalls.CLONE_NEWNS)
+        except OSError as error:
+            if error.errno != errno.EINVAL or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _make_network() -> None:

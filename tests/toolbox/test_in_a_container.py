@@ -68,6 +68,15 @@ def test_the_hostname_is_the_pods(node: RealNode, pod: str) -> None:
     assert output(node, pod, "hostname") == (0, [name])
 
 
+def test_the_user_is_the_pods(node: RealNode, pod: str) -> None:
+    context = cri.LinuxContainerSecurityContext(
+        run_as_user=cri.Int64Value(value=33), run_as_group=cri.Int64Value(value=1002), supplemental_groups=[1234]
+    )
+    script = "echo $(id -u):$(id -g):$(id -nu); id -G; grep CapBnd /proc/self/status"
+    printed = output(node, pod, script, linux=cri.LinuxContainerConfig(security_context=context))
+    assert printed == (0, ["33:1002:www-data", "1002 1234", "CapBnd:\t0000000000000000"])
+
+
 def test_a_command_by_its_name(node: RealNode, pod: str) -> None:
     container = start(node, pod, "echo", "hello World")
     assert (node.exited(container).exit_code, node.log(container)) == (0, ["hello World"])

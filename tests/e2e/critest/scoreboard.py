@@ -10,6 +10,7 @@ from tests.e2e.critest.expected import Differences, Expected
 from tests.e2e.critest.run import Outcome
 
 _STATES = ("passed", "failed", "skipped")
+_SAID = {"failed": "failed", "skipped": "was skipped"}
 _COLORS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
@@ -19,7 +20,7 @@ def show(outcomes: list[Outcome], expected: Mapping[str, Expected], differences:
     kinds = {name: row.kind for name, row in expected.items()}
     console.print(_table("class", ((kinds.get(outcome.name, "?"), outcome.state) for outcome in outcomes)))
     for state in ("failed", "skipped"):
-        _list(console, f"What {state}", [_why(each, expected) for each in outcomes if each.state == state])
+        _list(console, f"What {_SAID[state]}", [_why(each, expected) for each in outcomes if each.state == state])
     _list(console, "What passed before and does no longer", differences.worse)
     _list(console, "What the list of expectations does not say", differences.news)
 
