@@ -110,5 +110,7 @@ def library_path() -> Path:
     spec = find_spec("wasmtime")
     if spec is None or spec.origin is None:
         raise SandboxError("distribution wasmtime is not installed: install wasmlet with its dependencies")
-    [library] = Path(spec.origin).parent.glob("*/_libwasmtime.so")
-    return library
+    package = Path(spec.origin).parent
+    for library in package.glob("*/_libwasmtime.so"):
+        return library
+    raise SandboxError(f"{package} has no library for this machine: install the wheel of wasmtime that is made for it")
