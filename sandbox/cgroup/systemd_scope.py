@@ -22,6 +22,8 @@ _SECONDS = 30.0
 _STOP_MICROSECONDS = 5_000_000
 """Between systemd's SIGTERM, which ends guests and then pod processes, and its SIGKILL for those that hang. systemd's
 own 90 s would hold up each shutdown of the node."""
+_NO_LIMIT = (1 << 64) - 1
+"""Of processes: systemd's own default is 15 % of the node's, and a pod's limit is the kubelet's, in the slice above."""
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager")
 _NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
 _REMEDY = "see that systemd and its D-Bus socket are there, or set the cgroup driver to cgroupfs"
@@ -61,6 +63,7 @@ def _properties(scope: str, slice_name: str, pid: int) -> list[tuple[str, tuple[
         ("DefaultDependencies", ("b", False)),
         ("CollectMode", ("s", "inactive-or-failed")),
         ("TimeoutStopUSec", ("t", _STOP_MICROSECONDS)),
+        ("TasksMax", ("t", _NO_LIMIT)),
         *accounting,
     ]
 

@@ -22,6 +22,12 @@ def test_the_unit_waits_for_the_servers_own_word_that_it_serves() -> None:
     assert unit()["Service"]["Type"] == "notify"
 
 
+def test_nothing_keeps_the_unit_from_being_started_again() -> None:
+    assert unit()["Service"]["Restart"] == "always"
+    assert unit()["Service"]["TimeoutStartSec"] == "infinity"
+    assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
+
+
 def test_the_runtime_class_names_a_handler_that_the_server_knows() -> None:
     from cri_server.sandbox_rules import HANDLERS
 

@@ -118,6 +118,7 @@ def test_a_scope_is_asked_for_with_its_process_and_delegated(tmp_path: Path, ann
         assert values["PIDs"] == ("au", [4321])
         assert values["Delegate"] == ("b", True)
         assert values["CollectMode"] == ("s", "inactive-or-failed")
+        assert values["TasksMax"] == ("t", (1 << 64) - 1), "systemd's default is nobody's wish"
         assert values["TimeoutStopUSec"][1] < 30_000_000, "it outlasts neither our patience nor a shutdown's"
 
     with_systemd(tmp_path, test)
