@@ -64,11 +64,13 @@ def _source(mount: cri.Mount, container: str) -> str:
     return path
 
 
-def etc_mounts(folder: str, mounts: Iterable[MountSpec], readonly: bool) -> list[MountSpec]:
-    """``folder``: where the pod's files are. A mount at the file or above it is left alone: it may be a directory of
-    the host."""
+def etc_mounts(folder: str, mounts: Iterable[MountSpec]) -> list[MountSpec]:
+    """``folder``: where the pod's files are. Read-only: all containers of the pod have the same, and they lie in the
+    node's memory, which none may fill. A mount at the file or above it is left alone: it may be a directory of the
+    host."""
     files = {f"/etc/{name}": os.path.join(folder, name) for name in etc_files.ALL}
-    return [MountSpec(files[target], target, readonly, propagate=False) for target in _uncovered(files, mounts, "/etc")]
+    uncovered = _uncovered(files, mounts, "/etc")
+    return [MountSpec(files[target], target, readonly=True, propagate=False) for target in uncovered]
 
 
 def device_mounts(mounts: Iterable[MountSpec]) -> list[MountSpec]:

@@ -66,8 +66,7 @@ class ContainerPlan:
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
         """The mounts that every container gets."""
         folder = str(runtime.pods.folder(self.sandbox.id))
-        readonly = self.config.linux.security_context.readonly_rootfs
-        return [*container_mounts.device_mounts(own), *container_mounts.etc_mounts(folder, own, readonly)]
+        return [*container_mounts.device_mounts(own), *container_mounts.etc_mounts(folder, own)]
 
 
 async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerConfig) -> ContainerPlan:

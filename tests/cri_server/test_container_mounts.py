@@ -42,9 +42,9 @@ def test_flags_of_the_request_reach_the_guest(tmp_path: Path) -> None:
 
 def test_the_pods_files_are_mounted_unless_the_container_mounts_its_own() -> None:
     own = [MountSpec("/kubelet/hosts", "/etc/hosts", False, False)]
-    targets = [mount.target for mount in container_mounts.etc_mounts("/state/pod", own, readonly=True)]
+    targets = [mount.target for mount in container_mounts.etc_mounts("/state/pod", own)]
     assert targets == ["/etc/hostname", "/etc/resolv.conf"]
-    assert [mount.source for mount in container_mounts.etc_mounts("/state/pod", [], False)] == [
+    assert [mount.source for mount in container_mounts.etc_mounts("/state/pod", [])] == [
         "/state/pod/hosts",
         "/state/pod/hostname",
         "/state/pod/resolv.conf",
@@ -52,7 +52,7 @@ def test_the_pods_files_are_mounted_unless_the_container_mounts_its_own() -> Non
 
 
 def test_a_volume_at_etc_is_left_alone() -> None:
-    assert container_mounts.etc_mounts("/state/pod", [MountSpec("/volume", "/etc", False, False)], False) == []
+    assert container_mounts.etc_mounts("/state/pod", [MountSpec("/volume", "/etc", False, False)]) == []
 
 
 def test_who_the_container_runs_as_is_shown_unless_it_mounts_a_proc_of_its_own() -> None:

@@ -186,6 +186,19 @@ def test_a_container_has_devices_and_no_way_to_what_is_masked(server: RealNode) 
     assert len(server.log(container_id)) == 1
 
 
+@pytest.mark.parametrize("name", ["hosts", "hostname", "resolv.conf"])
+def test_a_container_changes_no_file_of_its_pod(server: RealNode, name: str) -> None:
+    """All containers of the pod read it, and it lies in the node's memory, where it could grow without end."""
+    pod = server.run_pod()
+    before = (server.server.state / "pods" / pod / name).read_text()
+    for attempt, command in enumerate(("append", "write")):
+        container_id = server.start(pod, "tool", f"hostile{attempt}", args=[command, f"/etc/{name}", "evil"])
+        assert server.exited(container_id).exit_code == 1
+    container_id = server.start(pod, "tool", "other", args=["cat", f"/etc/{name}"])
+    server.exited(container_id)
+    assert server.log(container_id) == before.splitlines()
+
+
 def test_a_removed_image_leaves_its_container_running_and_startable(server: RealNode) -> None:
     sandbox_id = server.run_pod()
     config = cri.ContainerConfig(
