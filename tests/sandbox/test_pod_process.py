@@ -264,6 +264,7 @@ def test_a_guest_is_confined(node: Node) -> None:
         for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert status[kind] == ["0" * 16]
         assert status["NoNewPrivs"] == ["1"]
+        assert os.getsid(started.pid) == started.pid
         assert os.path.samefile(f"/proc/{started.pid}/root", Path(spec.layer) / "upper")
         assert Path(f"/proc/{started.pid}/mounts").read_text().count("\n") == 1
         group = Path(f"/proc/{started.pid}/cgroup").read_text()

@@ -105,6 +105,10 @@ static long core_limit(void) { return limit(RLIMIT_CORE); }
 static long locked_memory_limit(void) { return limit(RLIMIT_MEMLOCK); }
 static long more_descriptors_than_65536(void) { return limit(RLIMIT_NOFILE) > 65536; }
 
+// The filter keeps these questions from being asked: see test_without_its_filter_....
+static long is_dumped_or_traced(void) { return syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0); }
+static long other_secure_bits(void) { return syscall(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0) ^ 0xC3; }
+
 static long other_creation_mask(void) {
     struct stat made;
     int file = open("/tmp/made", O_CREAT | O_WRONLY | O_EXCL, 0666);
@@ -356,7 +360,8 @@ static const struct {
 } ATTEMPTS[] = {
     ATTEMPT(start_thread), ATTEMPT(signal_itself), ATTEMPT(give_up), ATTEMPT(open_own_root), ATTEMPT(map_memory),
     ATTEMPT(other_descriptors), ATTEMPT(other_directory_than_root), ATTEMPT(core_limit), ATTEMPT(locked_memory_limit),
-    ATTEMPT(more_descriptors_than_65536), ATTEMPT(other_creation_mask),
+    ATTEMPT(more_descriptors_than_65536), ATTEMPT(other_creation_mask), ATTEMPT(is_dumped_or_traced),
+    ATTEMPT(other_secure_bits),
     ATTEMPT(execute), ATTEMPT(execute_at), ATTEMPT(fork_process), ATTEMPT(fork_by_clone3),
     ATTEMPT(clone_user_namespace), ATTEMPT(trace_pod), ATTEMPT(trace_me), ATTEMPT(read_pods_memory),
     ATTEMPT(write_pods_memory), ATTEMPT(compare_with_pod), ATTEMPT(advise_pod), ATTEMPT(kill_pod), ATTEMPT(kill_all),
