@@ -7,6 +7,7 @@ in its pipes, which blocks the guest when they are full, and writing is tried ag
 import os
 import time
 
+from sandbox import last_words
 from sandbox.cri_log import LogEncoder
 from sandbox.errors import SandboxError
 from sandbox.event_loop import EventLoop
@@ -14,6 +15,7 @@ from sandbox.records import storage_error
 
 READ_BYTES = 65536
 _RETRY_SECONDS = 0.5
+_SAID_BYTES = 256
 
 
 class ContainerLog:
@@ -97,6 +99,8 @@ class LogStream:
         """To listen for."""
         self.said_at = 0.0
         """When any of them was last said: monotonic, in seconds; 0: never."""
+        self.said = b""
+        """The words, and what came right after them."""
         self._loop = loop
         self._log = log
         self._source = source
@@ -137,10 +141,18 @@ class LogStream:
             data = os.read(self._source, READ_BYTES)
         except OSError:  # the end of a terminal whose last writer is gone is an EIO
             return b""
-        for word in self.words:
-            if word in data:
-                self.said_at = time.monotonic()
+        if self.words:
+            self._hear(data)
         return data
+
+    def _hear(self, data: bytes) -> None:
+        """A sentence may come in several pieces."""
+        self.said += data[: max(0, _SAID_BYTES - len(self.said))] if self.said else b""
+        if found := [data.find(word) for word in self.words if word in data]:
+            now = time.monotonic()
+            if now - self.said_at > last_words.SECONDS:
+                self.said = data[min(found) :][:_SAID_BYTES]
+            self.said_at = now
 
 
 def open_log(path: str) -> int:

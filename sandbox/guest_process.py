@@ -4,7 +4,8 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 
     S<pid>      all is in place, the guest's first instruction is next (pid in the host's numbering)
     F<text>     it could not be started
-    M<text>     why the guest ended, when it trapped
+    M<bytes> <text>
+                it failed: how far its memory had grown (0: not known), and why it ended, when it trapped
 """
 
 import os
@@ -58,8 +59,8 @@ def main(
         os.write(REPORT, b"S%d" % pid)
         outcome = guest.run(instance)
         exit_code = outcome.exit_code
-        if outcome.message:
-            _tell(os.fsencode(outcome.message))
+        if exit_code:
+            _tell(guest.memory_size(instance), os.fsencode(outcome.message))
     finally:
         os._exit(exit_code)
 
@@ -69,10 +70,11 @@ def _fail(text: str) -> NoReturn:
     os._exit(START_ERROR)
 
 
-def _tell(text: bytes) -> None:
-    """Why the guest ended: to the pod process, and whole into the container's log."""
-    os.write(REPORT, b"M" + text[:4000])
-    os.write(2, text.rstrip(b"\n") + b"\n")
+def _tell(memory: int, text: bytes) -> None:
+    """How the guest ended: to the pod process, and why, whole, into the container's log."""
+    os.write(REPORT, b"M%d %b" % (memory, text[:4000]))
+    if text:
+        os.write(2, text.rstrip(b"\n") + b"\n")
 
 
 def _take_descriptors(descriptors: list[int]) -> None:

@@ -51,6 +51,7 @@ class PodContainer:
         self.log = ContainerLog(loop, spec.log_path)
         self._streams: list[LogStream] = []
         self._most_memory = spec.memory_limit
+        self._grown_to = 0
         self._group = ""
         self._memory_limit = 0
         self._pid = -1
@@ -158,7 +159,7 @@ class PodContainer:
         self._loop.cancel(self._end_start)
         if report.startswith(b"S"):
             pid, _, message = report[1:].partition(b"M")
-            self._report_started(int(pid), os.fsdecode(message))
+            self._report_started(int(pid), self._take_end(message))
         elif report:
             self.run = Run(exit_code=guest_process.START_ERROR, reason="StartError", message=os.fsdecode(report[1:]))
 
@@ -185,12 +186,15 @@ class PodContainer:
             return Run(0, finished, finished, guest_process.START_ERROR, "StartError", message)
         exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
         message = self.run.message or self._last_report() or self._killers_word(code)
-        if code > 0 and self._said_it_lacks_memory():
-            exit_code, reason = last_words.EXIT_CODE, last_words.REASON
-            message = last_words.message(self._most_memory, code, message)
-        else:
-            reason = self._reason(exit_code)
-            message = self._with_memory(message) if code == TRAPPED else message
+        reason = self._reason(exit_code)
+        said = self._last_words() if code > 0 and self._most_memory else b""
+        if said:
+            memory = self._memory()
+            message = last_words.message(memory, self._most_memory, code, message)
+            if last_words.are_true(said, memory, self._most_memory):
+                exit_code, reason = last_words.EXIT_CODE, last_words.REASON
+        elif code == TRAPPED:
+            message = self._with_memory(message)
         return self.run._replace(finished_at=finished, exit_code=exit_code, reason=reason, message=message)
 
     def _reason(self, exit_code: int) -> str:
@@ -213,9 +217,14 @@ class PodContainer:
             "broken out of wasmtime; examine its image"
         )
 
-    def _said_it_lacks_memory(self) -> bool:
+    def _last_words(self) -> bytes:
+        """That it is out of memory; empty if it did not say so."""
         earliest = time.monotonic() - last_words.SECONDS
-        return any(stream.said_at > earliest for stream in self._streams if stream.said_at)
+        return b"".join(stream.said for stream in self._streams if stream.said_at > earliest)
+
+    def _memory(self) -> int:
+        """Bytes that the guest had, 0 where nobody tells: of its own account, else what its group used at most."""
+        return self._grown_to or cgroup.most_memory(self._layout, self._group)[0]
 
     def _with_memory(self, message: str) -> str:
         """Of a trap near the memory limit, which may be its cause: C's ``abort`` does not say why."""
@@ -226,7 +235,13 @@ class PodContainer:
         return cgroup.oom_kills(self._layout, self._group) > 0
 
     def _last_report(self) -> str:
-        return os.fsdecode(os.read(self._report, _REPORT_BYTES)[1:])
+        return self._take_end(os.read(self._report, _REPORT_BYTES)[1:])
+
+    def _take_end(self, report: bytes) -> str:
+        """Why it ended, if it said so. A guest that was taken over may write what it likes."""
+        memory, _, message = report.partition(b" ")
+        self._grown_to = int(memory) if memory.isdigit() else self._grown_to
+        return os.fsdecode(message)
 
     def _drain(self) -> None:
         """The guest is dead or never was, so every stream has an end."""

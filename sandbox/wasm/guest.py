@@ -24,7 +24,9 @@ _COMMAND = b"_start"
 _INITIALIZE = b"_initialize"
 _RUN_INTERFACE = b"wasi:cli/run@0.2.0"
 """Any 0.2.x of it."""
-_FUNCTION = 0
+_MEMORY = b"memory"
+"""WASI demands that a module exports it by this name."""
+_FUNCTION, _LINEAR_MEMORY = 0, 3
 _PAYLOAD = 8
 """Where a ``wasmtime_extern_t`` has its function and a ``wasmtime_component_val_t`` its value."""
 
@@ -121,6 +123,15 @@ def run(instance: Instance) -> Outcome:
     return Outcome(0, "")
 
 
+def memory_size(instance: Instance) -> int:
+    """Bytes that a module's memory has grown to, touched or not; 0 of a component, which shows nobody its memories."""
+    prepared, context = instance.prepared, instance.context
+    if prepared.loaded.kind == "component":
+        return 0
+    memory = _exported(prepared, context, _MEMORY, _INITIALIZER, _LINEAR_MEMORY)
+    return int(prepared.loaded.engine.library.wasmtime_memory_data_size(context, memory)) if memory else 0
+
+
 def _check_string(text: bytes, subject: str) -> None:
     """What it is stays untold: it may be a secret, and errors are for all to see."""
     try:
@@ -166,12 +177,12 @@ def _instantiate_module(prepared: Prepared, context: Any) -> tuple[int, ...]:
     return (initializer, entry) if initializer else (entry,)
 
 
-def _exported(prepared: Prepared, context: Any, name: bytes, offset: int) -> int:
-    """Address of the exported function of that name, 0 when there is none. ``offset``: of its place in the room."""
+def _exported(prepared: Prepared, context: Any, name: bytes, offset: int, kind: int = _FUNCTION) -> int:
+    """Address of what is exported by that name, 0 when there is none. ``offset``: of its place in the room."""
     library, export = prepared.loaded.engine.library, prepared.room + offset
     instance = prepared.room + _INSTANCE
     found = library.wasmtime_instance_export_get(context, instance, name, len(name), export)
-    return export + _PAYLOAD if found and ctypes.c_uint8.from_address(export).value == _FUNCTION else 0
+    return export + _PAYLOAD if found and ctypes.c_uint8.from_address(export).value == kind else 0
 
 
 def _trap(prepared: Prepared) -> str:

@@ -35,6 +35,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_instance_pre_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer)),
     "wasmtime_instance_pre_delete": (None, (Pointer,)),
     "wasmtime_instance_export_get": (ctypes.c_bool, (Pointer, Pointer, Text, Size, Pointer)),
+    "wasmtime_memory_data_size": (Size, (Pointer, Pointer)),
     "wasmtime_func_call": (Pointer, (Pointer, Pointer, Pointer, Size, Pointer, Size, Pointer)),
     "wasmtime_component_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
     "wasmtime_component_delete": (None, (Pointer,)),

@@ -2,13 +2,15 @@
 
 import pytest
 
+from sandbox import last_words
 from sandbox.pod_process_link import PodProcess
 from sandbox.pod_processes import PodProcesses
 from sandbox.specs import GuestSpec, PodSpec, Run
 from tests.sandbox.conftest import Exits, Node, log_lines
 from tests.sandbox.test_pod_process import in_pod, start, until
 
-LIMIT = 32 << 20
+MIB = 1 << 20
+LIMIT = 32 * MIB
 
 
 def limited(node: Node, pod: PodSpec, guest: str, **changes: object) -> GuestSpec:
@@ -22,16 +24,45 @@ async def end_of(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
 
 
 @pytest.mark.parametrize("tty", [False, True])
-@pytest.mark.parametrize(("guest", "own"), [("gives_up", 2), ("gives_up_by_trap", 134)])
+@pytest.mark.parametrize(("guest", "own"), [("gives_up", 2), ("gives_up_in_pieces", 2), ("gives_up_by_trap", 134)])
 def test_who_says_so_and_fails_was_ended_by_the_limit(node: Node, guest: str, own: int, tty: bool) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         run = await end_of(process, node, limited(node, pod, guest, tty=tty))
         assert (run.exit_code, run.reason) == (137, "OOMKilled")
-        told = f"the guest said that it was out of memory, which may grow to {LIMIT} bytes, and ended with {own}"
-        assert run.message.startswith(told)
+        had = LIMIT - (LIMIT - 65536) % MIB if guest == "gives_up" else 65536
+        told = f"the guest said that it was out of memory, of which it had {had} bytes and may have {LIMIT}, "
+        assert run.message.startswith(f"{told}and ended with {own}")
         assert ("unreachable" in run.message) == (guest == "gives_up_by_trap")
 
     in_pod(node, scenario)
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_who_lacks_another_memory_has_its_own_exit_code(node: Node, tty: bool) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        run = await end_of(process, node, limited(node, pod, "lacks_another_memory", tty=tty))
+        assert (run.exit_code, run.reason) == (3, "Error")
+        assert f"of which it had 65536 bytes and may have {LIMIT}, and ended with 3" in run.message
+
+    in_pod(node, scenario)
+
+
+@pytest.mark.parametrize(
+    ("said_so", "memory", "limit", "true"),
+    [
+        (b"out of memory", 50, 100, True),
+        (b"out of memory", 49, 100, False),
+        (b"bad_alloc", 0, 100, True),  # nobody knows how much it had
+        (b"memory allocation of 60 bytes failed", 41, 100, True),
+        (b"memory allocation of 60 bytes failed", 40, 100, False),
+        (b"out of memory: cannot allocate 100-byte block (1 in use)", 1, 100, True),
+        (b"out of memory: cannot allocate x-byte block", 1, 100, False),
+        (b"out of memory: cannot allocate 100 bytes of the device", 1, 100, False),
+        (b"memory allocation of 999", 1, 100, False),
+    ],
+)
+def test_when_the_words_are_true(said_so: bytes, memory: int, limit: int, true: bool) -> None:
+    assert last_words.are_true(said_so, memory, limit) == true
 
 
 def test_who_copes_is_no_failure(node: Node) -> None:
