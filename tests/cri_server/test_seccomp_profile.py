@@ -1,6 +1,7 @@
 """Which seccomp profiles a container may ask for."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,11 @@ def test_one_that_is_missing_or_none_is_refused(tmp_path: Path) -> None:
     tmp_path.joinpath("x").write_text("{}")
     with pytest.raises(InvalidRequest, match=r"/x of container app is not a seccomp profile .*: mend it"):
         check_seccomp(asking_for(tmp_path / "x"))
+
+
+def test_nothing_is_waited_for_at_a_pipe_or_device(tmp_path: Path) -> None:
+    """The server answers nobody else meanwhile."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InvalidRequest, match="of container app is no file: mend it"):
+            check_seccomp(asking_for(path))

@@ -1,7 +1,9 @@
 """Guests that look for a way out, take all they can get, or disturb others."""
 
 import asyncio
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,27 @@ def test_a_file_that_the_pod_mounts_is_reached(node: Node, volume: Volume) -> No
     )
     assert exit_code == 1
     assert f"out by {volume.secret}" in found
+
+
+def test_the_hosts_proc_has_no_link_that_leads_out(node: Node, volume: Volume) -> None:
+    """Not even that of a process which the guest's user may examine."""
+    volume.secret.chmod(0o644)
+    volume.folder.chmod(0o777)
+    outside = node.folder / "outside"
+    outside.mkdir()
+    volume.secret.rename(outside / "secret")
+    user: dict[str, Any] = {"user": 1000, "group": 1000, "extra_groups": []}
+    with subprocess.Popen(["sleep", "600"], cwd=outside, **user) as of_host:
+        try:
+            secret = f"/proc/{of_host.pid}/cwd/secret"
+            assert subprocess.check_output(["cat", secret], cwd="/", text=True, **user) == "outside"
+            mounts = [*volume.mounts, MountSpec("/proc", "/proc", readonly=True, propagate=False)]
+            spec = node.guest_spec(node.pod_spec(), "hostile", "escape", secret, mounts=mounts)
+            spec = spec._replace(uid=1000, gid=1000, groups=[1000])
+            pod = node.pod_spec(cgroup=spec.pod_cgroup)
+            assert asyncio.run(run(node, pod, spec)) == (0, ["0 ways out"])
+        finally:
+            of_host.kill()
 
 
 def test_a_door_that_is_swapped_while_it_is_entered_leads_nowhere(node: Node, volume: Volume) -> None:
