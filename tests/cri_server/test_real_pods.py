@@ -41,6 +41,47 @@ def test_a_pod_from_its_image_to_its_removal(server: RealNode) -> None:
         assert not list(folder.iterdir())
 
 
+USERS = {
+    "/etc/passwd": b"root:x:0:0::/:/x\nwww:x:33:34::/:/x\n",
+    "/etc/group": b"www:x:34:\nlogs:x:50:www\nmedia:x:51:www\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("context", "uid", "gid", "groups"),
+    [
+        ({}, 33, 50, [50, 51]),
+        ({"run_as_user": cri.Int64Value(value=0)}, 0, 0, [0]),
+        ({"run_as_username": "www", "supplemental_groups": [7]}, 33, 34, [34, 50, 51, 7]),
+        (
+            {"run_as_username": "www", "supplemental_groups": [7], "supplemental_groups_policy": cri.Strict},
+            33,
+            34,
+            [34, 7],
+        ),
+        ({"run_as_user": cri.Int64Value(value=33), "run_as_group": cri.Int64Value(value=9)}, 33, 9, [9, 50, 51]),
+        ({"run_as_user": cri.Int64Value(value=1000), "supplemental_groups": [7]}, 1000, 0, [0, 7]),
+    ],
+)
+def test_a_guest_is_who_pod_and_image_say(
+    server: RealNode, context: dict[str, Any], uid: int, gid: int, groups: list[int]
+) -> None:
+    files = {**USERS, "/app.wasm": guest("sleeper")}
+    image = push_wasi_image(server.registry.address, "who", files, user="www:logs")
+    server.call("PullImage", image=cri.ImageSpec(image=image))
+    linux = cri.LinuxContainerConfig(security_context=cri.LinuxContainerSecurityContext(**context))
+    config = container_config("who", image, linux=linux)
+    container_id = server.call("CreateContainer", pod_sandbox_id=server.run_pod(), config=config).container_id
+    server.call("StartContainer", container_id=container_id)
+    response = server.call("ContainerStatus", container_id=container_id, verbose=True)
+    told = response.status.user.linux
+    assert (told.uid, told.gid, list(told.supplemental_groups)) == (uid, gid, groups)
+    pid = json.loads(response.info["info"])["pid"]
+    status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert (status["Uid"].split(), status["Gid"].split()) == ([str(uid)] * 4, [str(gid)] * 4)
+    assert sorted(map(int, status["Groups"].split())) == sorted(groups)
+
+
 def test_a_container_that_adds_capabilities_is_told_so_and_has_none(server: RealNode) -> None:
     context = cri.LinuxContainerSecurityContext(
         capabilities=cri.Capability(add_capabilities=["ALL"], add_ambient_capabilities=["NET_ADMIN"]),
