@@ -16,7 +16,7 @@ from collections.abc import Callable
 from sandbox import guest_process, last_words, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.container_log import ContainerLog, LogStream
-from sandbox.errors import NotSupported, SandboxError
+from sandbox.errors import GuestGone, NotSupported, SandboxError
 from sandbox.event_loop import EventLoop
 from sandbox.specs import GuestSpec, Run
 from sandbox.wasm import memory_limit
@@ -83,12 +83,16 @@ class PodContainer:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def limit_memory(self, size: int) -> None:
-        """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises SandboxError."""
+        """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises SandboxError, GuestGone."""
         container = f"memory of container {self.spec.container_id}"
         if not self._memory_limit:
             raise NotSupported(f"{container} cannot be limited anew with this release of wasmtime: create another one")
         try:
             syscalls.write_memory(self._pid, self._memory_limit, memory_limit.encoded(size))
+        except ProcessLookupError:  # its death is not yet told
+            raise GuestGone(
+                f"container {self.spec.container_id} has ended: its memory cannot be limited; create another one"
+            ) from None
         except OSError as error:
             raise SandboxError(
                 f"{container} cannot be limited anew: {error.strerror}; give the server CAP_SYS_PTRACE"

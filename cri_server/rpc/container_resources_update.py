@@ -89,14 +89,16 @@ async def _apply(
     guest: GuestSpec,
     undo: Undo,
 ) -> None:
-    """To the running guest. Its own memory is limited last, so that there is something to grow into."""
+    """To the running guest. Its own memory is limited last, so that there is something to grow into, and also if the
+    record says that it is: a server that died in an update may have left another limit.
+    """
     layout, group = runtime.cgroup_layout, f"{sandbox.record.cgroup}/{container.id}"
     before = await in_thread(tree.update, layout, group, changed)
     undo.add(in_thread, tree.put_back, layout, group, before)
     if guest.oom_score_adj != container.guest.oom_score_adj:
         scores = await in_thread(oom_score.update, layout, group, guest.oom_score_adj)
         undo.add(in_thread, oom_score.put_back, scores)
-    if guest.memory_limit != container.guest.memory_limit:
+    if changed.memory_limit:
         process = running_process(sandbox)
         undo.add(_put_back_memory, process, container)
         await process.limit_memory(container.id, guest.memory_limit)

@@ -1,11 +1,17 @@
 """A container in its pod process, where the real one would have to be waited for."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from sandbox import run_record
+from sandbox.errors import GuestGone
+from sandbox.event_loop import EventLoop
+from sandbox.pod_container import PodContainer
 from sandbox.zygote_link import library_path
 from tests.guests.compiled import compiled_guest
 from tests.sandbox.conftest import Node
@@ -54,3 +60,14 @@ def test_a_start_that_does_not_end_is_ended(node: Node) -> None:
 def test_a_guest_that_has_started_is_given_its_time(node: Node) -> None:
     assert run(node, "hello")["exit_code"] == 0
     assert run(node, "tool", argv=["tool", "sleep", "0.6", "then", "exit", "3"])["exit_code"] == 3
+
+
+def test_the_memory_of_a_guest_that_has_just_died_is_not_limited_any_more(node: Node) -> None:
+    """Its pod process may be asked before it has heard of the death."""
+    spec = node.guest_spec(node.pod_spec(), "hello")
+    container = PodContainer(EventLoop(), node.layout, spec, lambda started: None, lambda ended: None)
+    with subprocess.Popen(["/bin/true"]) as dead:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        container._pid, container._memory_limit = dead.pid, 4096
+        with pytest.raises(GuestGone, match=f"container {spec.container_id} has ended: its memory cannot be limited"):
+            container.limit_memory(1 << 20)

@@ -79,6 +79,19 @@ def test_the_guests_own_memory_is_limited_a_little_below(node: Run) -> None:
     node(scenario)
 
 
+def test_the_guests_own_memory_is_limited_whatever_the_record_says(node: Run) -> None:
+    """A server that died in an update has left a limit that nobody recorded, and the kubelet may go back to the old."""
+
+    async def scenario(node: Node) -> None:
+        container_id = await running(node)
+        [process] = node.pods.processes.values()
+        process.memory_limits[container_id] = 128 * MIB
+        await update(node, container_id, memory_limit_in_bytes=BEFORE["memory_limit_in_bytes"])
+        assert 0 < process.memory_limits[container_id] < 64 * MIB
+
+    node(scenario)
+
+
 def test_a_new_server_knows_the_new_limits(node: Run) -> None:
     async def scenario(node: Node) -> None:
         container_id = await running(node)
