@@ -21,7 +21,7 @@ GATE = "PodAndContainerStatsFromCRI"
 GATES: dict[str, dict[str, bool]] = {
     "from cAdvisor": {},
     "from the runtime": {GATE: True},
-    "from the runtime in streams": {GATE: True, "CRIListStreaming": True},
+    "from the runtime in streams, with events": {GATE: True, "CRIListStreaming": True, "EventedPLEG": True},
 }
 CALLS = {
     "container_stats",
