@@ -178,6 +178,10 @@ def test_an_image_without_files_has_a_folder_for_temporary_ones(node: Node) -> N
     assert tool(node, "write /tmp/new x then cat /tmp/new", uid=1000, gid=1000, groups=[1000]) == ["x"]
 
 
+HARMLESS_DEVICE = os.ST_NOSUID | os.ST_NOEXEC | os.ST_RDONLY
+COVER = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_RDONLY
+
+
 def devices() -> list[MountSpec]:
     return [mount(f"/dev/{name}", f"/dev/{name}", True)._replace(device=True) for name in ("null", "zero", "full")]
 
@@ -227,6 +231,21 @@ def test_a_masked_symlink_masks_what_it_leads_to_inside(node: Node, image: Path)
     (image / "host").unlink()
     (image / "secret").symlink_to("/etc/hosts")
     assert "denied" in tool(node, "cat /etc/hosts", lower=str(image), masked_paths=["/secret"])[0]
+
+
+def test_nothing_in_a_container_gives_rights(node: Node, image: Path, volume: Path) -> None:
+    """Neither a set-user-id program nor, but for the harmless ones, a device."""
+
+    def look(root: Path) -> None:
+        for path in ("", "data", "etc/hosts"):
+            flags = os.statvfs(root / path).f_flag
+            assert flags & os.ST_NOSUID, path
+            assert flags & os.ST_NODEV, path
+        assert os.statvfs(root / "dev" / "null").f_flag & HARMLESS_DEVICE == HARMLESS_DEVICE
+        assert os.statvfs(root / "etc" / "hosts").f_flag & COVER == COVER
+
+    words: dict[str, Any] = {"mounts": [mount(volume, "/data"), *devices()], "masked_paths": ["/etc/hosts"]}
+    started(node, idle(node, lower=str(image), **words), look)
 
 
 def test_a_symlinked_source_is_followed_on_the_host(node: Node, tmp_path: Path, volume: Path) -> None:
