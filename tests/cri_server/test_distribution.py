@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,28 +10,16 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("cri_server", "sandbox", "image_store", "proto")
-FILES = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
+from tests.distribution import ROOT, SOURCES, build_wheel, pip
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the wheel holds, built from sources without anything generated."""
+    """A folder with what the wheel holds."""
     folder = tmp_path_factory.mktemp("distribution")
-    for name in SOURCES:
-        shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("*_pb2.*", "__pycache__"))
-    for name in FILES:
-        shutil.copy(ROOT / name, folder / "source")
-    pip(folder, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "wheels", "./source")
-    [wheel] = (folder / "wheels").iterdir()
+    wheel = build_wheel(folder)
     pip(folder, "install", "--no-deps", "--target", "installed", str(wheel))
     return folder / "installed"
-
-
-def pip(folder: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words]
-    subprocess.run(command, cwd=folder, check=True)
 
 
 def test_the_wheel_has_the_command_and_the_generated_messages(installed: Path) -> None:
