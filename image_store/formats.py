@@ -36,6 +36,7 @@ _SPIN = "application/vnd.fermyon.spin."
 _SPIN_LAYERS = ("application/vnd.wasm.content.layer.v1+data", "application/vnd.wasm.content.bundle.v1.tar+gzip")
 
 TITLE = "org.opencontainers.image.title"
+_MOST_NAME_BYTES = 255
 
 
 class Artifact(NamedTuple):
@@ -69,7 +70,13 @@ def _refuse_spin(name: str, types: list[str]) -> None:
 
 
 def _title(layer: Descriptor) -> str:
-    return layer.annotations.get(TITLE, "").rpartition("/")[2] or "main.wasm"
+    title = layer.annotations.get(TITLE, "").rpartition("/")[2]
+    return title if _is_file_name(title) else "main.wasm"
+
+
+def _is_file_name(text: str) -> bool:
+    """Whoever pushed it may have written anything; a container that mounts the artifact has a file of that name."""
+    return text not in ("", ".", "..") and text.isprintable() and len(text.encode()) <= _MOST_NAME_BYTES
 
 
 def _unsupported(name: str, types: list[str]) -> UnsupportedImage:

@@ -36,6 +36,11 @@ def test_artifacts(layer: str) -> None:
     assert chosen.name == "main.wasm"
 
 
+@pytest.mark.parametrize("title", ["..", ".", "/", "a/..", "a\0b", "line\nbreak", "\ud800", "x" * 256, "\u20ac" * 86])
+def test_a_title_that_names_no_file_is_none(title: str) -> None:
+    assert choose("app", manifest("application/wasm", title=title)).name == "main.wasm"  # type: ignore[union-attr]
+
+
 def test_an_artifact_is_called_by_its_title() -> None:
     chosen = choose("app", manifest("application/wasm", title="dir/hello.wasm"))
     assert isinstance(chosen, Artifact)
