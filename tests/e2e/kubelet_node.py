@@ -1,5 +1,6 @@
 """A node with a kubelet, wasmlet below it and a registry, as if on a machine of its own."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.images import push_artifact
 from tests.prerequisites import require_root, require_tool
 from tests.wasmlet_server import WasmletServer
 
+_CGROUPS = Path("/sys/fs/cgroup")
 _POD_NAME = "io.kubernetes.pod.name"
 
 
@@ -54,6 +56,14 @@ class KubeletNode:
             yield
         finally:
             self.server.start()
+
+    def pod_cgroups(self) -> list[str]:
+        """Groups of pods that are there, in any hierarchy."""
+        parent = self.server.cgroup_parent.strip("/")
+        walks = (os.walk(folder / parent) for folder in (_CGROUPS, *_CGROUPS.iterdir()))
+        return [
+            f"{folder}/{name}" for walk in walks for folder, names, _ in walk for name in names if name[:3] == "pod"
+        ]
 
     def is_running(self, pod: str) -> bool:
         return any(sandbox.state == cri.SANDBOX_READY for sandbox in self.sandboxes(pod))

@@ -320,8 +320,7 @@ def test_nothing_is_left_of_any_pod(node: KubeletNode) -> None:
     assert not node.call("ListContainers").containers
     kubelet.eventually(lambda: not list((kubelet.folder / "root/pods").iterdir()), "their volumes are gone")
     assert f"{kubelet.folder}/root/pods" not in Path("/proc/self/mounts").read_text()
-    groups = f"**{node.server.cgroup_parent}/**/pod*"
-    kubelet.eventually(lambda: not list(Path("/sys/fs/cgroup").glob(groups)), "their cgroups are gone")
+    kubelet.eventually(lambda: not node.pod_cgroups(), "their cgroups are gone")
 
 
 def test_neither_log_tells_of_a_defect(node: KubeletNode) -> None:

@@ -1,16 +1,21 @@
 """A whole cluster of one node around wasmlet: etcd, the control plane and the kubelet, none of them changed."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cri_server.cri_v1 import api_pb2 as cri
 from tests.e2e.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, last_words
-from tests.e2e.cluster.kubectl import Kubectl
+from tests.e2e.cluster.kubectl import Kubectl, eventually
+from tests.e2e.cluster.workloads import Containers, pod, running_containers
 from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node_here
 from tests.e2e.node_namespaces import node_namespaces
 from tests.prerequisites import require_root, require_tool
+
+WITNESS = "witness"
 
 _KUBELET_SETTINGS = {
     "syncFrequency": "10s",
@@ -19,6 +24,7 @@ _KUBELET_SETTINGS = {
     "eventRecordQPS": 0,
     "serializeImagePulls": False,
     "maxPods": 200,
+    "volumeStatsAggPeriod": "10s",
     "clusterDNS": ["10.96.0.10"],
     "clusterDomain": "cluster.local",
 }
@@ -37,6 +43,36 @@ class Cluster:
         kubectl = self.kubectl.inside(name)
         kubectl.wait("serviceaccount/default", "create")
         return kubectl
+
+    def start_witness(self) -> Containers:
+        """A pod that runs as long as the cluster does, whatever is done to it: a kubelet that has started again is
+        known to have heard of its pods as soon as it knows this one."""
+        self.kubectl.wait("serviceaccount/default", "create")
+        self.kubectl.apply(pod(WITNESS, self.node.tool("count 1")))
+        self.kubectl.wait(f"pod/{WITNESS}", "condition=Ready")
+        return running_containers([self.kubectl.get(f"pod/{WITNESS}")])
+
+    def remove_all_pods(self) -> None:
+        """With their namespaces."""
+        names = [found["metadata"]["name"] for found in self.kubectl.objects("namespace")]
+        ours = [name for name in names if name != "default" and not name.startswith("kube-")]
+        if ours:
+            self.kubectl.delete("namespace", *ours)
+        self.kubectl.delete(f"pod/{WITNESS}")
+
+    def left_behind(self) -> list[str]:
+        """Of pods, which have all been removed, on the node."""
+        sandboxes = self.node.call("ListPodSandbox").items
+        ready = [f"sandbox {each.metadata.name}" for each in sandboxes if each.state == cri.SANDBOX_READY]
+        below = f"{self.node.kubelet.folder}/root/pods"
+        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if below in line]
+        return [*ready, *mounts, *self.node.pod_cgroups()]
+
+    def defects(self) -> list[str]:
+        """What the server and the kubelet tell of their own."""
+        kubelet = [line for line in self.node.kubelet.log.read_text().splitlines() if line.startswith(("F", "panic"))]
+        server = [json.loads(line) for line in self.node.server.log.read_text().splitlines()]
+        return kubelet + [str(event) for event in server if event["level"] not in ("debug", "info", "warning")]
 
     def last_words(self) -> str:
         """Of every component."""
@@ -59,4 +95,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         kubectl = Kubectl(control.kubeconfig)
         kubectl.wait(f"node/{NODE}", "create")
         kubectl.wait(f"node/{NODE}", "condition=Ready")
-        yield Cluster(node, control, kubectl)
+        running = Cluster(node, control, kubectl)
+        witness = running.start_witness()
+        yield running
+        assert running_containers([kubectl.get(f"pod/{WITNESS}")]) == witness
+        running.remove_all_pods()
+        eventually(lambda: not running.left_behind(), "nothing is left of any pod")
+        assert not running.defects()

@@ -4,6 +4,7 @@ What a test that fails leaves is told: the objects of its namespace, their event
 """
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +12,17 @@ from tests.e2e.cluster.cluster import Cluster, cluster
 from tests.e2e.cluster.kubectl import Kubectl
 from tests.e2e.cluster.together import Together, body_of, namespace_of, running_together
 
+_RUNNING = pytest.StashKey[Cluster]()
+_SECONDS = 900
+"""For a test: it may wait for several things, each as long as kubectl does."""
+
 
 @pytest.fixture(scope="package", name="cluster")
-def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
+def _cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    stash = request.config.stash
+    with cluster(tmp_path_factory.mktemp("cluster")) as stash[_RUNNING]:
+        yield stash[_RUNNING]
+    del stash[_RUNNING]
 
 
 @pytest.fixture
@@ -36,15 +43,29 @@ def together_run(
         yield run
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(_SECONDS))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    whole, kubectl = item.funcargs.get("cluster"), item.funcargs.get("kubectl")
-    run, body = item.funcargs.get("together_run"), body_of(item)
-    if isinstance(run, Together) and body is not None:
-        whole, kubectl = run.cases[body].cluster, run.cases[body].kubectl
-    if report.when == "call" and report.failed and isinstance(whole, Cluster) and isinstance(kubectl, Kubectl):
-        report.sections += [("objects", kubectl.everything()), ("components", whole.last_words())]
+    running = item.config.stash.get(_RUNNING, None)
+    if report.failed and running is not None:
+        report.sections += [("objects", kubectl.everything()) for kubectl in _namespaces(item)]
+        report.sections.append(("components", running.last_words()))
     return report
+
+
+def _namespaces(item: pytest.Function) -> Iterator[Kubectl]:
+    """Of the test, as kubectl sees them."""
+    body = body_of(item)
+    for value in item.funcargs.values():
+        owner = value.cases[body] if isinstance(value, Together) and body is not None else value
+        found = getattr(owner, "kubectl", owner)
+        if isinstance(found, Kubectl) and not isinstance(owner, Cluster):
+            yield found

@@ -28,7 +28,7 @@ def let_the_kubelet_find_the_server() -> None:
 
 def disturb(node: KubeletNode, moments: Path, between: Callable[[], None] = let_the_kubelet_find_the_server) -> None:
     """``moments``: the folder for the files named as above. ``between``: what is waited for before the kubelet's turn.
-    Return when the kubelet knows its pods again, of which there are some."""
+    Return when the kubelet knows its pods again; there is always one, the cluster's witness."""
     moments.mkdir(parents=True, exist_ok=True)
     with node.server_killed():
         (moments / SERVER_IS_DOWN).touch()

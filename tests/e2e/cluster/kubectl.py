@@ -12,7 +12,7 @@ from tests.prerequisites import require_tool
 
 Object = dict[str, Any]
 
-SECONDS = 150
+SECONDS = 240
 """Longest wait for anything: most takes a few seconds, on an idle machine."""
 
 
@@ -73,6 +73,10 @@ class Kubectl:
     def wait(self, name: str, condition: str) -> None:
         """Until an object, or all of a kind (``pod --all``), is as kubectl's ``--for`` says."""
         self("wait", *name.split(), f"--for={condition}", f"--timeout={SECONDS}s")
+
+    def wait_for_rollout(self, name: str) -> None:
+        """Until all pods of a deployment or a set are there, as they are described now."""
+        self("rollout", "status", name, f"--timeout={SECONDS}s")
 
     def when(self, name: str, condition: Callable[[Object], bool]) -> Object:
         """The object as it is as soon as it meets a condition that kubectl has no words for."""

@@ -1,6 +1,6 @@
 """Fifty pods of a Deployment, which are as many as one asks for at any time, whatever happens to the node meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.e2e.cluster.workloads import deployment, running_containers, template
 
 PODS = 50
 GRACE_SECONDS = 600
-"""Longer than any test waits: who needs it all, fails."""
+"""Longer than any test waits: it fails where a pod needs it all."""
 
 
 class Web:
@@ -28,8 +28,17 @@ class Web:
         pods = template("web", container, terminationGracePeriodSeconds=GRACE_SECONDS)
         self.kubectl.apply(deployment("web", replicas, pods))
 
+    def has(self, edition: str) -> None:
+        """Where it has all its pods of the edition already, nothing happens."""
+        self.apply(edition)
+        self.wait()
+
+    def has_nothing(self) -> None:
+        self.kubectl.delete("deployment/web", "--ignore-not-found")
+        self.kubectl.wait("pod --all", "delete")
+
     def wait(self) -> None:
-        self.kubectl("rollout", "status", "deployment/web", "--timeout=150s")
+        self.kubectl.wait_for_rollout("deployment/web")
 
     def disturb(self, name: str, progress: Callable[[], float]) -> None:
         """The server when a tenth is done, the kubelet when a third is. What runs then goes on, or is replaced by other
@@ -63,17 +72,23 @@ class Web:
         return [pod["spec"]["containers"][0]["args"][1].strip() for pod in pods if pod["metadata"]["name"] in running]
 
 
-@pytest.fixture
-def web(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> Web:
-    return Web(cluster, kubectl, tmp_path)
+@pytest.fixture(scope="module")
+def web(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    kubectl = cluster.create_namespace("fifty-pods")
+    yield Web(cluster, kubectl, tmp_path_factory.mktemp("web"))
+    cluster.kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
 
 
-def test_a_deployment_rolls_out_scales_rolls_back_and_ends(web: Web) -> None:
+def test_a_deployment_rolls_out(web: Web) -> None:
+    web.has_nothing()
     web.apply("first")
     web.disturb("rollout", lambda: web.running("first"))
     web.wait()
     assert web.editions() == ["first"] * PODS
 
+
+def test_a_deployment_is_updated_and_rolled_back(web: Web) -> None:
+    web.has("first")
     web.apply("second")
     web.disturb("update", lambda: web.running("second"))
     web.wait()
@@ -83,6 +98,9 @@ def test_a_deployment_rolls_out_scales_rolls_back_and_ends(web: Web) -> None:
     web.wait()
     assert web.editions() == ["first"] * PODS
 
+
+def test_a_deployment_is_scaled_down_and_up(web: Web) -> None:
+    web.has("first")
     before = running_containers(web.pods())
     web.kubectl("scale", "deployment/web", "--replicas=5")
     web.disturb("scale down", lambda: web.gone(PODS - 5))
@@ -94,6 +112,10 @@ def test_a_deployment_rolls_out_scales_rolls_back_and_ends(web: Web) -> None:
     web.wait()
     assert after.items() <= running_containers(web.pods()).items()
 
+
+def test_the_pods_of_a_deployment_end_within_their_grace(web: Web) -> None:
+    """Far before it is over: no guest stays when it is asked to end."""
+    web.has("first")
     web.kubectl("delete", "deployment/web", "--wait=false")
     web.disturb("deletion", lambda: web.gone(PODS))
     web.kubectl.wait("pod --all", "delete")

@@ -42,7 +42,7 @@ def test_pods_of_a_stateful_set_start_in_order_and_keep_names_and_volumes(case: 
     case.kubectl.wait("statefulset/db", "jsonpath={.status.readyReplicas}=1")
     begun = running_containers(case.kubectl.objects("pod"))
     case.strike()
-    case.kubectl("rollout", "status", "statefulset/db", "--timeout=150s")
+    case.kubectl.wait_for_rollout("statefulset/db")
     assert begun.items() <= running_containers(case.kubectl.objects("pod")).items()
     assert starts(folders) == ["db-0", "db-1", "db-2"]
     assert [case.kubectl("logs", f"db-{number}").strip() for number in range(3)] == ["db-0", "db-1", "db-2"]
@@ -50,7 +50,7 @@ def test_pods_of_a_stateful_set_start_in_order_and_keep_names_and_volumes(case: 
     assert created["db-0"] <= created["db-1"] <= created["db-2"]
 
     case.kubectl.delete("pod/db-1", "--grace-period=1")
-    case.kubectl("rollout", "status", "statefulset/db", "--timeout=150s")
+    case.kubectl.wait_for_rollout("statefulset/db")
     assert starts(folders) == ["db-0", "db-1 db-1", "db-2"]
     case.kubectl("scale", "statefulset/db", "--replicas=1")
     case.kubectl.wait("pod/db-1 pod/db-2", "delete")
@@ -61,7 +61,7 @@ def test_pods_of_a_stateful_set_start_in_order_and_keep_names_and_volumes(case: 
 def test_a_daemon_set_runs_on_the_node(case: Case) -> None:
     pods = template("agent", case.tool("count 0.1"), volumes=case.volumes())
     case.kubectl.apply(daemon_set("agent", pods))
-    case.kubectl("rollout", "status", "daemonset/agent", "--timeout=150s")
+    case.kubectl.wait_for_rollout("daemonset/agent")
     case.strike_unnoticed()
     assert case.kubectl.get("daemonset/agent")["status"]["numberReady"] == 1
 
@@ -73,9 +73,9 @@ def test_a_daemon_set_is_updated(case: Case) -> None:
         return daemon_set("agent", template("agent", container, volumes=case.volumes()))
 
     case.kubectl.apply(edition("first"))
-    case.kubectl("rollout", "status", "daemonset/agent", "--timeout=150s")
+    case.kubectl.wait_for_rollout("daemonset/agent")
     case.strike(lambda: case.kubectl.apply(edition("second")))
-    case.kubectl("rollout", "status", "daemonset/agent", "--timeout=150s")
+    case.kubectl.wait_for_rollout("daemonset/agent")
     case.kubectl.when("daemonset/agent", lambda found: found["status"]["numberReady"] == 1)
     [pod] = [pod for pod in case.kubectl.objects("pod") if "deletionTimestamp" not in pod["metadata"]]
     assert case.kubectl.log(pod["metadata"]["name"]) == ["second"]

@@ -85,6 +85,17 @@ def test_an_empty_dir_in_memory_has_its_size(case: Case) -> None:
 
 
 @together
+def test_a_pod_whose_empty_dir_outgrows_its_size_is_evicted(case: Case) -> None:
+    container = case.tool("fill /work/much 4000000", "sleep 1000", seen={"work": "/work"})
+    volumes = case.volumes(work={"emptyDir": {"sizeLimit": "1Mi"}})
+    case.kubectl.apply(pod("greedy", container, volumes=volumes))
+    case.kubectl.wait("pod/greedy", "condition=Ready")
+    case.strike()
+    case.kubectl.wait("pod/greedy", "jsonpath={.status.reason}=Evicted")
+    assert 'EmptyDir volume "work" exceeds the limit "1Mi"' in case.kubectl.get("pod/greedy")["status"]["message"]
+
+
+@together
 def test_files_and_folders_of_the_node_are_read_and_written(case: Case) -> None:
     (case.folder / "given").write_text("from the node\n")
     container = case.tool(
@@ -171,7 +182,7 @@ def test_a_pod_learns_of_itself(case: Case) -> None:
     aware["metadata"]["labels"] = {"stage": "first"}
     case.kubectl.apply(aware)
     told, label = case.kubectl.log("aware", lines=2)
-    address = case.kubectl.get("pod/aware")["status"]["podIP"]
+    address = case.kubectl.when("pod/aware", lambda pod: "podIP" in pod["status"])["status"]["podIP"]
     assert told == f"aware {case.kubectl.namespace} node {address} {64 << 20}"
     assert label == 'stage="first"'
     case.strike(lambda: case.kubectl.patch("pod/aware", {"metadata": {"labels": {"stage": "second"}}}))

@@ -35,8 +35,12 @@ def job(name: str, *containers: Object, pod: Object | None = None, **spec: Any) 
     }
 
 
-def running_containers(pods: list[Object]) -> dict[tuple[str, str], tuple[str, str, int]]:
-    """Id, start and restarts by the pod's and the container's name."""
+Containers = dict[tuple[str, str], tuple[str, str, int]]
+"""Id, start and restarts by the pod's and the container's name."""
+
+
+def running_containers(pods: list[Object]) -> Containers:
+    """Those of the pods that run now."""
     kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
     return {
         (pod["metadata"]["name"], status["name"]): (status["containerID"], running["startedAt"], status["restartCount"])
