@@ -39,6 +39,8 @@ class Link:
         self._on_lost = on_lost
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[control.Message]] = {}
+        self._blocked: list[asyncio.Future[None]] = []
+        """Requests that the peer has no room for yet."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(connection.fileno(), self._process_readable)
 
@@ -62,6 +64,7 @@ class Link:
         """Let the peer go; ``on_lost`` is not called."""
         if self.is_open:
             self._loop.remove_reader(self._connection.fileno())
+            self._unblock()
             self._connection.close()
         for answer in self._waiting.values():
             if not answer.done():
@@ -80,13 +83,18 @@ class Link:
                 raise self._gone() from error
 
     async def _writable(self) -> None:
-        writable = asyncio.Event()
-        descriptor = self._connection.fileno()
-        self._loop.add_writer(descriptor, writable.set)
-        try:
-            await writable.wait()
-        finally:
-            self._loop.remove_writer(descriptor)
+        """Or closed."""
+        if not self._blocked:
+            self._loop.add_writer(self._connection.fileno(), self._unblock)
+        self._blocked.append(self._loop.create_future())
+        await self._blocked[-1]
+
+    def _unblock(self) -> None:
+        self._loop.remove_writer(self._connection.fileno())
+        blocked, self._blocked = self._blocked, []
+        for each in blocked:
+            if not each.done():
+                each.set_result(None)
 
     def _process_readable(self) -> None:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import control
-from sandbox.errors import Garbled, SandboxError
+from sandbox.errors import Garbled, PodProcessGone, SandboxError
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess, open_connection
 from sandbox.specs import Run
 
@@ -129,5 +129,41 @@ def test_descriptors_that_a_pod_process_sends_are_not_kept(tmp_path: Path) -> No
             await asyncio.to_thread(connection.sendmsg, [packet], rights)
         await told.wait()
         assert os.listdir("/proc/self/fd") == before
+
+    with_stand_in(tmp_path, scenario)
+
+
+MORE_THAN_A_SOCKET_HOLDS = 2000
+
+
+async def _asked(pod: PodProcess) -> list["asyncio.Task[None]"]:
+    """So often that some questions wait until others were read."""
+    asking = [asyncio.create_task(pod.signal("c", 15)) for _ in range(MORE_THAN_A_SOCKET_HOLDS)]
+    await asyncio.sleep(0.1)
+    return asking
+
+
+def _answer_all(connection: socket.socket) -> None:
+    for _ in range(MORE_THAN_A_SOCKET_HOLDS):
+        request, _ = control.receive(connection)
+        assert request is not None
+        control.send(connection, {"id": request["id"]})
+
+
+def test_a_pod_process_that_reads_late_is_asked_everything(tmp_path: Path) -> None:
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        asking = await _asked(pod)
+        await asyncio.to_thread(_answer_all, connection)
+        await asyncio.gather(*asking)
+
+    with_stand_in(tmp_path, scenario)
+
+
+def test_nobody_waits_for_a_pod_process_that_never_reads_and_dies(tmp_path: Path) -> None:
+    async def scenario(pod: PodProcess, connection: socket.socket) -> None:
+        asking = await _asked(pod)
+        connection.close()
+        results = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(result) for result in results} == {PodProcessGone}
 
     with_stand_in(tmp_path, scenario)
