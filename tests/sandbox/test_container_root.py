@@ -286,12 +286,23 @@ def test_a_later_mount_of_the_host_is_seen_where_that_is_asked_for(node: Node, t
 
 
 def test_no_mount_reaches_the_host(node: Node, image: Path, volume: Path) -> None:
-    before = Path("/proc/self/mounts").read_text()
+    """Not even where the host shares its mounts with whoever has a copy of them, as systemd has it."""
+    folder = str(node.folder)
+    syscalls.mount(folder, folder, "", syscalls.MS_BIND)
+    syscalls.mount("", folder, "", _MS_SHARED)
+    try:
+        before = Path("/proc/self/mounts").read_text()
 
-    def look(root: Path) -> None:
-        assert Path("/proc/self/mounts").read_text() == before
+        def look(root: Path) -> None:
+            assert Path("/proc/self/mounts").read_text() == before
 
-    started(node, idle(node, lower=str(image), mounts=[mount(volume, "/data")]), look)
+        mounts = [mount(volume, "/data"), mount(image, "/data/image"), mount(volume, "/propagated", propagate=True)]
+        volume.joinpath("image").mkdir()
+        masked = {"masked_paths": ["/etc/hosts", "/data/note"], "readonly_paths": ["/data"]}
+        started(node, idle(node, lower=str(image), mounts=mounts, **masked), look)
+        started(node, idle(node, mounts=mounts, **masked), look)
+    finally:
+        syscalls.unmount(folder, syscalls.MNT_DETACH)
 
 
 def test_a_working_directory_is_made(node: Node, image: Path) -> None:
