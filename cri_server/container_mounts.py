@@ -8,6 +8,7 @@ from cri_server import etc_files, process_status
 from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
+from image_store.contained_path import resolve
 from sandbox.specs import MountSpec
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -95,11 +96,24 @@ def _uncovered(paths: Iterable[str], mounts: Iterable[MountSpec], folder: str) -
 
 
 def present(paths: Iterable[str], rootfs: str, made: Iterable[str]) -> list[str]:
-    """Those that the container may have when it starts: in its root the image has something, or what is ``made`` for
-    it. What the kubelet masks for every container, below /proc and /sys, is not there and costs its start nothing."""
-    tops = {path.split("/")[1] for path in made}
-    return [path for path in map(_normal, paths) if path.split("/")[1] in tops or _has(rootfs, path.split("/")[1])]
+    """Those that the container may have when it starts: the image has something there, or what is ``made`` for it is
+    there, above or below. What the kubelet masks for every container, below /proc and /sys, costs its start nothing."""
+    known = [*made]
+    return [path for path in map(_normal, paths) if _is_near(path, known) or (rootfs and _has(rootfs, path))]
 
 
-def _has(rootfs: str, name: str) -> bool:
-    return bool(rootfs) and os.path.lexists(os.path.join(rootfs, name))
+def _is_near(path: str, others: Iterable[str]) -> bool:
+    return any(path == other or _is_below(path, other) or _is_below(other, path) for other in others)
+
+
+def _is_below(path: str, other: str) -> bool:
+    return path.startswith(other.rstrip("/") + "/") and other != "/"
+
+
+def _has(rootfs: str, path: str) -> bool:
+    """A link may lead to what is made."""
+    try:
+        found = resolve(rootfs, path)
+    except OSError:
+        return True
+    return found != rootfs + path or os.path.lexists(found)

@@ -100,6 +100,8 @@ def record_end(runtime: Runtime, container: Container, run: Run) -> None:
 
 def _recorded_run(runtime: Runtime, container: Container) -> Run:
     try:
-        return run_record.read(runtime.paths.run(container.record.sandbox_id, container.id))
+        run = run_record.read(runtime.paths.run(container.record.sandbox_id, container.id))
     except FileNotFoundError:
         return container.run
+    sandbox = runtime.sandboxes.get(container.record.sandbox_id)
+    return run if sandbox is None or sandbox.process is None else sandbox.process.in_host(run)

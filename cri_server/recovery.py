@@ -180,6 +180,8 @@ async def _set_container_aside(runtime: Runtime, sandbox: Sandbox, container_id:
 def _add_container(runtime: Runtime, sandbox: Sandbox, record: ContainerRecord, guest: GuestSpec) -> None:
     """The run is read and the container added without waiting in between: no exit gets lost."""
     run = _read_run(runtime.paths.run(sandbox.id, record.id))
+    if sandbox.process is not None:
+        run = sandbox.process.in_host(run)
     container = Container(record, guest, run, sandbox.config.metadata)
     runtime.clock.observe(record.created_at)  # not the times of the run: a pod process cannot set the server's clock
     runtime.containers.names.reserve(container.name, container.id)

@@ -21,20 +21,15 @@ _SAID_BYTES = 256
 class ContainerLog:
     """The file, what it has not taken yet, and the streams that feed it."""
 
-    def __init__(self, loop: EventLoop, path: str) -> None:
-        """``path``: absolute; empty when the output is to be discarded."""
+    def __init__(self, loop: EventLoop, path: str, file: int) -> None:
+        """``file``: descriptor of ``path``, which is closed with the log; -1 when the output is to be discarded."""
         self._loop = loop
         self._path = path
         self._backlog = b""
         self._paused: list[LogStream] = []
         self._retrying = False
         self._closing = False
-        self._file = -1
-
-    def open(self) -> None:
-        """Make the file (kubelet looks for it as soon as StartContainer returned). Raises SandboxError."""
-        if self._path:
-            self._file = open_log(self._path)
+        self._file = file
 
     def append(self, data: bytes) -> None:
         """Write whole records, or keep them until the file takes them."""
@@ -49,17 +44,15 @@ class ContainerLog:
             self._paused.append(stream)
         return bool(self._backlog)
 
-    def reopen(self) -> None:
-        """Go on in a new file at the same path (CRI: ReopenContainerLog; after an error there is no new file)."""
-        if self._file < 0:
-            return
+    def go_on_in(self, fresh: int) -> None:
+        """Write to that file from now on. Raises SandboxError, and the file is not taken."""
         self._write_backlog()
         if self._backlog:
             raise SandboxError(
                 f"log {self._path} cannot be reopened: the old file takes no more; free space on its disk"
             )
-        fresh = open_log(self._path)
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
         self._file = fresh
 
     def close(self) -> None:
@@ -156,7 +149,7 @@ class LogStream:
 
 
 def open_log(path: str) -> int:
-    """A descriptor that appends. CRI: the folder 0755 and the file 0640 are made. Raises SandboxError."""
+    """For the server: a descriptor that appends. CRI: folder (0755) and file (0640) are made. Raises SandboxError."""
     try:
         try:
             return _open(path)

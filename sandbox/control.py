@@ -1,6 +1,6 @@
 """The messages between the server and the processes below it: one JSON object a packet, descriptors travel with it.
 
-A request is ``{"version": 1, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
+A request is ``{"version": 2, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
 "message": TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``.
 Packets stay far below the size that a kernel lets through (some 200 KiB): anything large is a file and the message
 names its path.
@@ -13,11 +13,12 @@ from typing import Any
 
 from sandbox import lean_json
 
-VERSION = 1
+VERSION = 2
+"""1: a pod process opened what it needed by the paths that it was told, and took no descriptors."""
 PACKET_BYTES = 65536
 _DESCRIPTOR_BYTES = 4
-_ROOM = socket.CMSG_SPACE(4 * _DESCRIPTOR_BYTES)
-"""Nobody sends more than four descriptors."""
+_ROOM = socket.CMSG_SPACE(8 * _DESCRIPTOR_BYTES)
+"""Nobody sends more than eight descriptors."""
 
 Message = dict[str, Any]
 
@@ -60,14 +61,16 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     return received
 
 
-def read(connection: int) -> Message | None:
-    """The next message from a connection of which a forked process knows no more than the descriptor, for an object
-    would cost it memory; None when the peer is gone.
+def read(connection: int, descriptors: list[int]) -> Message | None:
+    """The next message from a connection of which a forked process keeps no more than the descriptor, for an object
+    would cost it memory; None when the peer is gone. What travelled with it is put into ``descriptors`` first.
     """
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, connection)
     try:
-        packet = os.read(connection, PACKET_BYTES)
-    except ConnectionResetError:
-        return None
+        packet, received = receive_packet(peer)
+    finally:
+        peer.detach()
+    descriptors.extend(received)
     return decode(packet) if packet else None
 
 

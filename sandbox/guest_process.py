@@ -2,7 +2,7 @@
 
 What it tells the pod process goes through the report pipe, descriptor 3:
 
-    S<pid>      all is in place, the guest's first instruction is next (pid in the host's numbering)
+    S           all is in place, the guest's first instruction is next
     F<text>     it could not be started
     M<bytes> <text>
                 it failed: how far its memory had grown (0: not known), and why it ended, when it trapped
@@ -11,9 +11,10 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 import os
 from typing import NoReturn
 
-from sandbox import container_root, kernel_files, syscalls
+from sandbox import syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
+from sandbox.place_names import ROOT
 from sandbox.seccomp.filter import guest_filter
 from sandbox.specs import GuestSpec
 from sandbox.wasm import guest
@@ -43,20 +44,21 @@ def main(
     prepared: guest.Prepared,
     layout: cgroup.Layout,
     group: str,
+    folder: int,
     descriptors: list[int],
 ) -> NoReturn:
-    """``descriptors``: what becomes 0 to 3."""
+    """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3."""
     try:
         syscalls.heed_sigterm()
         _take_descriptors(descriptors)
-        instance, pid = _prepare(spec, prepared, layout, group)
+        instance = _prepare(spec, prepared, layout, group, folder)
     except (SandboxError, OSError) as error:
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
         _fail(f"{type(error).__name__}: {error}")
     exit_code = _LOST
     try:
-        os.write(REPORT, b"S%d" % pid)
+        os.write(REPORT, b"S")
         outcome = guest.run(instance)
         exit_code = outcome.exit_code
         if exit_code:
@@ -84,14 +86,12 @@ def _take_descriptors(descriptors: list[int]) -> None:
 
 
 def _prepare(
-    spec: GuestSpec, prepared: guest.Prepared, layout: cgroup.Layout, group: str
-) -> tuple[guest.Instance, int]:
+    spec: GuestSpec, prepared: guest.Prepared, layout: cgroup.Layout, group: str, folder: int
+) -> guest.Instance:
     os.setsid()
     syscalls.set_process_name(b"wasmlet-guest")
-    pid = int(os.readlink("/proc/self"))  # this /proc is the host's: its number, not the pod's
     cgroup.enter_guest_group(layout, group)
-    _set_oom_score(spec.oom_score_adj)
-    container_root.enter(spec)
+    _enter_root(folder)
     _drop_rights(spec)
     code = prepared.loaded.descriptor
     syscalls.close_descriptors(REPORT + 1, spared=code)
@@ -99,14 +99,13 @@ def _prepare(
     _FILTER.install()
     instance = guest.instantiate(prepared)  # which runs the start section of a module: the guest's first instructions
     os.close(code)
-    return instance, pid
+    return instance
 
 
-def _set_oom_score(score: int) -> None:
-    try:
-        kernel_files.write("/proc/self/oom_score_adj", b"%d" % score)
-    except PermissionError:
-        pass  # lowering it takes CAP_SYS_RESOURCE, which a nested node lacks: there the parent's score stays
+def _enter_root(folder: int) -> None:
+    os.fchdir(folder)
+    os.chroot(ROOT)
+    os.chdir("/")
 
 
 def _drop_rights(spec: GuestSpec) -> None:

@@ -8,11 +8,20 @@ import os
 def read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = b""
-        while piece := os.read(descriptor, 65536):
-            data += piece
+        return read_open(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_to_change(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def read_open(descriptor: int) -> bytes:
+    """From where it is to the end."""
+    data = b""
+    while piece := os.read(descriptor, 65536):
+        data += piece
     return data
 
 

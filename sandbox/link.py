@@ -48,13 +48,23 @@ class Link:
     def is_open(self) -> bool:
         return self._connection.fileno() >= 0
 
-    async def request(self, operation: str, descriptors: tuple[int, ...] = (), **fields: Any) -> control.Message:
-        """The answer. Raises what the peer answered as an error, or PodProcessGone."""
+    async def request(
+        self,
+        operation: str,
+        descriptors: tuple[int, ...] = (),
+        on_sent: Callable[[], None] = lambda: None,
+        **fields: Any,
+    ) -> control.Message:
+        """The answer. Raises what the peer answered as an error, or PodProcessGone.
+
+        ``on_sent``: called when the peer has the descriptors, of whose ends it may wait for ours to be closed.
+        """
         number = next(self._numbers)
         answer: asyncio.Future[control.Message] = self._loop.create_future()
         self._waiting[number] = answer
         try:
             await self._send({"version": control.VERSION, "id": number, "op": operation, **fields}, descriptors)
+            on_sent()
             return _without_error(await answer)
         finally:
             self._waiting.pop(number, None)

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sandbox import guest_process, last_words, run_record, syscalls
 from sandbox.cgroup import tree as cgroup
@@ -27,28 +28,44 @@ START_SECONDS = 60.0
 """What a start may take. A start section of the guest's own is part of it, and may compute for ever."""
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
+_SCORE_BYTES = 16
 _REASON_CHARACTERS = 4000
 """So that it fits a packet, however it is encoded."""
 
 
+class Surroundings(NamedTuple):
+    """What the containers of a pod share."""
+
+    loop: EventLoop
+    layout: cgroup.Layout
+    """As it is seen from within the pod, whose group is the root."""
+    oom_score: int
+    """Descriptor of the pod process' own score, which a guest inherits."""
+
+
 class PodContainer:
-    """Calls ``on_started`` at most once and ``on_ended`` exactly once, in this order."""
+    """Calls ``on_started`` at most once and ``on_ended`` exactly once, in this order.
+
+    ``files``: descriptors by the names of ``sandbox.start_files``, which are the container's from then on.
+    """
 
     def __init__(
         self,
-        loop: EventLoop,
-        layout: cgroup.Layout,
+        pod: Surroundings,
         spec: GuestSpec,
+        files: dict[str, int],
         on_started: Callable[["PodContainer"], None],
         on_ended: Callable[["PodContainer"], None],
     ) -> None:
-        self._loop = loop
-        self._layout = layout
+        self._loop = pod.loop
+        self._layout = pod.layout
+        self._oom_score = pod.oom_score
+        self._files = files
         self._on_started = on_started
         self._on_ended = on_ended
         self.spec = spec
         self.run = Run()
-        self.log = ContainerLog(loop, spec.log_path)
+        self.log = ContainerLog(pod.loop, spec.log_path, files.pop("log", -1))
         self._streams: list[LogStream] = []
         self._most_memory = spec.memory_limit
         self._grown_to = 0
@@ -59,14 +76,17 @@ class PodContainer:
         self._report = -1
         self._stdin = -1
 
+    @property
+    def folder(self) -> int:
+        """Descriptor of where the container's root and its compiled code are."""
+        return self._files["folder"]
+
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
         prepared = guest_process.prepare(self.spec, loaded)
         self._memory_limit = loaded.memory_limit
-        self.log.open()
-        self._group = cgroup.create_guest_group(
-            self._layout, self.spec.pod_cgroup, self.spec.container_id, cgroup.Limits(**self.spec.limits)
-        )
+        limits = cgroup.Limits(**self.spec.limits)
+        self._group = cgroup.create_guest_group(self._layout, "", self.spec.container_id, limits)
         theirs: list[int] = []
         try:
             self._open_descriptors(theirs)
@@ -120,7 +140,7 @@ class PodContainer:
         if self.spec.stdin:
             guest_in, self._stdin = os.pipe()
         else:
-            guest_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+            guest_in = os.dup(0)  # of a pod process it is /dev/null
         theirs.append(guest_in)
         for name in (b"stdout", b"stderr"):
             source, guest_out = os.pipe()
@@ -128,7 +148,7 @@ class PodContainer:
             self._streams.append(LogStream(self._loop, self.log, source, name))
 
     def _open_terminal(self, theirs: list[int]) -> None:
-        source, terminal = os.openpty()
+        source, terminal = self._files.pop("terminal"), self._files.pop("guest_terminal")
         theirs.extend((terminal, terminal, terminal))
         self._streams.append(LogStream(self._loop, self.log, source, b"stdout"))
 
@@ -137,14 +157,23 @@ class PodContainer:
         self._streams[-1].words = last_words.OUT_OF_MEMORY if self._most_memory else ()
 
     def _fork(self, prepared: Prepared, theirs: list[int]) -> int:
+        own_score = os.pread(self._oom_score, _SCORE_BYTES, 0)
+        self._set_oom_score(b"%d" % self.spec.oom_score_adj)
         pid = syscalls.fork()
         if pid == 0:
-            guest_process.main(self.spec, prepared, self._layout, self._group, theirs)
+            guest_process.main(self.spec, prepared, self._layout, self._group, self.folder, theirs)
+        self._set_oom_score(own_score)
         if pid < 0:
             raise SandboxError(
                 f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits"
             )
         return pid
+
+    def _set_oom_score(self, score: bytes) -> None:
+        try:
+            os.pwrite(self._oom_score, score, 0)
+        except PermissionError:
+            return  # lower than the pod's own takes CAP_SYS_RESOURCE: the guest is left with that
 
     def _watch(self) -> None:
         self._pidfd = os.pidfd_open(self._pid)
@@ -162,13 +191,12 @@ class PodContainer:
         self._loop.unwatch(self._report)
         self._loop.cancel(self._end_start)
         if report.startswith(b"S"):
-            pid, _, message = report[1:].partition(b"M")
-            self._report_started(int(pid), self._take_end(message))
+            self._report_started(self._take_end(report[2:]))
         elif report:
             self.run = Run(exit_code=guest_process.START_ERROR, reason="StartError", message=os.fsdecode(report[1:]))
 
-    def _report_started(self, pid: int, message: str) -> None:
-        self.run = Run(pid=pid, started_at=time.time_ns(), message=message)
+    def _report_started(self, message: str) -> None:
+        self.run = Run(pid=self._pid, started_at=time.time_ns(), message=message)
         self._record(run_record.write_started)
         self._on_started(self)
 
@@ -261,6 +289,9 @@ class PodContainer:
         self._report = self._stdin = -1
         self._remove_group()
         self._record(run_record.write_ended)
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files = {}
         self._on_ended(self)
 
     def _remove_group(self) -> None:
@@ -271,10 +302,10 @@ class PodContainer:
         except (OSError, SandboxError) as error:
             _complain(error)
 
-    def _record(self, write: Callable[[str, Run], None]) -> None:
+    def _record(self, write: Callable[[int, Run], None]) -> None:
         """Whoever took the record away has given the container up: the pod goes on all the same."""
         try:
-            write(self.spec.run_path, self.run)
+            write(self._files["run"], self.run)
         except SandboxError as error:
             _complain(error)
 

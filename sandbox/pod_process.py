@@ -5,12 +5,15 @@ holds the pod's other namespaces, forks the guests, reaps them, and writes their
 connects to its socket; when the server is gone it goes on. A single thread, an epoll loop. SIGTERM, which a node that
 is shut down sends to all, ends its guests and then itself.
 
-    request         fields                      answer
+A guest that broke out of wasmtime and took its pod process over should find nothing there. So it gives away the host's
+files and all capabilities that it can do without before its first guest, and is handed what a container needs, opened.
+
+    request         fields; descriptors         answer
     hello           -                           version
-    enter_cgroup    -                           -               (after systemd made the pod's scope)
-    start           container, spec (path)      run             (when the guest runs)
+    confine         layout; namespace           -               (the pod's group stands; before the first start)
+    start           container, carried; files   run             (when the guest runs)
     signal          container, number           -
-    reopen_log      container                   -
+    reopen_log      container; file             -
     limit_memory    container, size             -               (bytes a memory of the guest may grow to; 0: any)
     shutdown        -                           none: the end of the connection is the answer
 
@@ -23,15 +26,19 @@ import os
 import sys
 from typing import NoReturn
 
-from sandbox import control, kernel_files, records, run_record, syscalls
+from sandbox import control, kernel_files, records, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.event_loop import EventLoop
 from sandbox.guest_process import REPORT
-from sandbox.pod_container import PodContainer
+from sandbox.place_names import PROGRAM, cgroup_folder
+from sandbox.pod_container import PodContainer, Surroundings
+from sandbox.seccomp.filter import pod_filter
 from sandbox.specs import GuestSpec, PodSpec
 from sandbox.wasm.engine import Engine, Loaded
 
+OOM_SCORE = "/proc/self/oom_score_adj"
+_FILTER = syscalls.SystemCallFilter(pod_filter(os.uname().machine))
 _OOM_SCORE = b"-998"
 """The pod's anchor is among the last to be killed for memory, as a pause container is."""
 
@@ -40,7 +47,6 @@ def main(
     spec: PodSpec,
     engine: Engine,
     programs: dict[str, Loaded],
-    layout: cgroup.Layout,
     listener: int,
     folder: int,
 ) -> NoReturn:
@@ -48,7 +54,7 @@ def main(
     try:
         _detach(folder)
         loop = EventLoop()
-        pod = PodProcess(loop, spec, engine, programs, layout, listener)
+        pod = PodProcess(loop, spec, engine, programs, listener, kernel_files.open_to_change(OOM_SCORE))
         pod.open()
         pod.heed(syscalls.catch_sigterm())
         loop.run_forever()
@@ -68,6 +74,9 @@ def _detach(folder: int) -> None:
     os.dup2(complaints, 2)
     if null != REPORT:
         os.dup2(null, REPORT, inheritable=False)
+    for descriptor in (complaints, folder):
+        if descriptor != REPORT:
+            os.close(descriptor)
 
 
 def enter_namespaces(spec: PodSpec) -> None:
@@ -94,7 +103,7 @@ def _set_sysctl(name: str, value: str) -> None:
 
 def _set_oom_score() -> None:
     try:
-        kernel_files.write("/proc/self/oom_score_adj", _OOM_SCORE)
+        kernel_files.write(OOM_SCORE, _OOM_SCORE)
     except PermissionError:
         pass  # a nested node lacks CAP_SYS_RESOURCE: there the pod process keeps the server's score
 
@@ -108,27 +117,31 @@ class PodProcess:
         spec: PodSpec,
         engine: Engine,
         programs: dict[str, Loaded],
-        layout: cgroup.Layout,
         listener: int,
+        oom_score: int,
     ) -> None:
+        """``oom_score``: descriptor of its own."""
         self._loop = loop
         self._spec = spec
         self._engine = engine
         self._programs = programs
         self._listener = listener
-        self._failure = ""
-        self._layout = layout
+        self._oom_score = oom_score
+        self._surroundings: Surroundings | None = None
+        """None until it is confined."""
         self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
         self._starting: dict[str, tuple[int, int]] = {}
         self._ending = False
 
     def open(self) -> None:
-        """Take the pod's place in the cgroups and be there for clients, as far as the loop runs."""
-        if not self._spec.cgroup_by_systemd:
-            self._join_cgroup()
+        """Be there for clients, as far as the loop runs."""
         syscalls.listen(self._listener)  # once more: a client now sees this process as its peer
         self._loop.watch(self._listener, self._process_connection)
+
+    def surround(self, layout: cgroup.Layout) -> None:
+        """From now on containers can be started. ``layout``: with the pod's group as its root."""
+        self._surroundings = Surroundings(self._loop, layout, self._oom_score)
 
     def heed(self, termination: int) -> None:
         """End, after the guests, once this descriptor is readable."""
@@ -145,55 +158,54 @@ class PodProcess:
         if self._ending and not self._containers:
             os._exit(0)
 
-    def _join_cgroup(self) -> None:
-        try:
-            cgroup.create_pod_group(self._layout, self._spec.cgroup)
-            cgroup.enter_pod_group(self._layout, self._spec.cgroup)
-        except (OSError, SandboxError) as error:
-            self._failure = f"pod sandbox {self._spec.sandbox_id} has no cgroup {self._spec.cgroup}: {error}"
-
     def _process_connection(self) -> None:
         connection = syscalls.accept(self._listener)
         self._connections.add(connection)
         self._loop.watch(connection, lambda: self._process_readable(connection))
 
     def _process_readable(self, connection: int) -> None:
-        request = self._receive(connection)
+        carried: list[int] = []
+        request = self._receive(connection, carried)
+        answer = None
         if request is None:
             self._disconnect(connection)
-            return
-        try:
-            answer = self._process_request(connection, request)
-        except (OSError, SandboxError) as error:
-            answer = {"error": type(error).__name__, "message": str(error)}
-        except Exception as error:  # noqa: BLE001 - no request, of whatever version, may end the pod
-            answer = {"error": InvalidSpec.__name__, "message": self._not_understood(error)}
-        if answer is not None:
+        else:
+            answer = self._answer(connection, request, carried)
+        for descriptor in carried:  # what nobody has taken
+            os.close(descriptor)
+        if request is not None and answer is not None:
             self._send(connection, {"id": request["id"], **answer})
 
-    def _receive(self, connection: int) -> control.Message | None:
+    def _answer(self, connection: int, request: control.Message, carried: list[int]) -> control.Message | None:
+        try:
+            return self._process_request(connection, request, carried)
+        except (OSError, SandboxError) as error:
+            return {"error": type(error).__name__, "message": str(error)}
+        except Exception as error:  # noqa: BLE001 - no request, of whatever version, may end the pod
+            return {"error": InvalidSpec.__name__, "message": self._not_understood(error)}
+
+    def _receive(self, connection: int, carried: list[int]) -> control.Message | None:
         """None from a peer that is gone, or that speaks no language to answer in."""
         try:
-            request = control.read(connection)
+            request = control.read(connection, carried)
             return request if type(request) is dict and "id" in request else None
         except Exception:  # noqa: BLE001 - as above
             return None
 
-    def _process_request(self, connection: int, request: control.Message) -> control.Message | None:
+    def _process_request(self, connection: int, request: control.Message, carried: list[int]) -> control.Message | None:
+        """What it takes over it removes from ``carried``."""
         match request["op"]:
             case "hello":
-                return self._process_hello()
-            case "enter_cgroup":
-                cgroup.create_pod_group(self._layout, self._spec.cgroup)
-                cgroup.enter_pod_group(self._layout, self._spec.cgroup)
-                return {}
+                return {"version": control.VERSION}
+            case "confine":
+                return self._process_confine(request, *carried)
             case "start":
-                self._process_start(connection, request)
+                self._process_start(connection, request, carried)
                 return None  # answered when the guest runs, or failed to
             case "signal":
                 return self._process_signal(request)
             case "reopen_log":
-                return self._process_reopen_log(request)
+                return self._process_reopen_log(request, carried)
             case "limit_memory":
                 return self._process_limit_memory(request)
             case "shutdown":
@@ -209,33 +221,47 @@ class PodProcess:
             f"({type(error).__name__}: {error}): it is of another version; make the pod anew"
         )
 
-    def _process_hello(self) -> control.Message:
-        if self._failure:
-            raise SandboxError(self._failure)
-        return {"version": control.VERSION}
+    def _process_confine(self, request: control.Message, namespace: int) -> control.Message:
+        """From here on there are only the pod's cgroups, and what is handed to it."""
+        layout = cgroup.Layout(**request["layout"])
+        cgroup.enter_pod_group(layout, self._spec.cgroup)
+        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        os.chdir("/")
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        syscalls.keep_pod_capabilities()
+        _FILTER.install()
+        self.surround(_from_within(layout))
+        return {}
 
-    def _process_start(self, connection: int, request: control.Message) -> None:
-        spec = GuestSpec.from_json(records.read_record(request["spec"], "guest"))
-        if self._ending:
+    def _process_start(self, connection: int, request: control.Message, carried: list[int]) -> None:
+        files = dict(zip(request["carried"], carried, strict=True))
+        spec = GuestSpec.from_json(records.decode("guest", kernel_files.read_open(files["spec"]), "the guest's record"))
+        if self._ending or self._surroundings is None:
             raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
-        if spec.container_id in self._containers or run_record.read(spec.run_path).started_at:
+        if spec.container_id in self._containers:
             raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
-        container = PodContainer(self._loop, self._layout, spec, self._report_started, self._report_ended)
+        carried.clear()
+        container = PodContainer(self._surroundings, spec, files, self._report_started, self._report_ended)
         self._containers[spec.container_id] = container
         self._starting[spec.container_id] = (connection, request["id"])
         try:
-            container.start(self._load(spec))
+            container.start(self._load(spec, container.folder))
         except (OSError, SandboxError) as error:
             container.fail(str(error))
         except Exception as error:  # noqa: BLE001 - as above
             container.fail(self._not_understood(error))
 
-    def _load(self, spec: GuestSpec) -> Loaded:
+    def _load(self, spec: GuestSpec, folder: int) -> Loaded:
         """The compiled code: inherited, or loaded here once for all guests of this pod."""
         program = spec.program
         loaded = self._programs.get(program.compiled)
         if loaded is None:
-            loaded = self._programs[program.compiled] = self._engine.load(program.kind, program.compiled, program.entry)
+            os.fchdir(folder)
+            try:
+                loaded = self._engine.load(program.kind, PROGRAM, program.entry)
+            finally:
+                os.chdir("/")
+            self._programs[program.compiled] = loaded
         return loaded
 
     def _process_signal(self, request: control.Message) -> control.Message:
@@ -244,11 +270,12 @@ class PodProcess:
             container.signal(request["number"])
         return {}
 
-    def _process_reopen_log(self, request: control.Message) -> control.Message:
+    def _process_reopen_log(self, request: control.Message, carried: list[int]) -> control.Message:
         container = self._containers.get(request["container"])
         if container is None:
             raise InvalidSpec(f"container {request['container']} is not running: its log has no writer to reopen it")
-        container.log.reopen()
+        container.log.go_on_in(carried[0])
+        carried.clear()
         return {}
 
     def _process_limit_memory(self, request: control.Message) -> control.Message:
@@ -294,3 +321,10 @@ class PodProcess:
             self._starting = {container: asker for container, asker in waiting if asker[0] != connection}
             self._loop.unwatch(connection)
             os.close(connection)
+
+
+def _from_within(layout: cgroup.Layout) -> cgroup.Layout:
+    """Where the pod's own group of each hierarchy is, once there is nothing else."""
+    folders = {mount: cgroup_folder(number) for number, mount in enumerate(layout.mounts)}
+    controllers = {name: folders[mount] for name, mount in layout.controllers.items()}
+    return cgroup.Layout(layout.unified, tuple(folders.values()), controllers)

@@ -5,21 +5,27 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from sandbox import control
-from sandbox.errors import Garbled, PodProcessGone, SandboxError
+from sandbox import control, process_numbers, start_files, start_version_1
+from sandbox.cgroup.layout import Layout
+from sandbox.container_log import open_log
+from sandbox.errors import Garbled, PodProcessGone, SandboxError, StartFailure
 from sandbox.link import Link
+from sandbox.mount_places import MountPlaces, apart
 from sandbox.specs import Run
+from sandbox.start_files import StartFiles
 
 log = structlog.get_logger()
 
 CONTROL_SOCKET = "control.sock"
 _ANSWER_SECONDS = 30
+_HANDED_FILES = 2
+"""The version from which on a pod process has no files of its own."""
 
 
 def _ignore_run(container_id: str, run: Run) -> None:
@@ -42,8 +48,13 @@ class PodProcess:
     on_end: Callable[[], None] = staticmethod(_ignore)
     """The pod process and all its guests are dead. Called once."""
 
-    def __init__(self, sandbox_id: str, folder: Path, connection: socket.socket, pid: int) -> None:
+    version = control.VERSION
+    """The language it speaks."""
+
+    def __init__(self, sandbox_id: str, folder: Path, places: MountPlaces, connection: socket.socket, pid: int) -> None:
         self.sandbox_id = sandbox_id
+        self._places = places
+        self._numbered = (0, 0), 0
         self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -54,34 +65,41 @@ class PodProcess:
         self._returning: asyncio.Task[None] | None = None
 
     @classmethod
-    async def meet(cls, sandbox_id: str, folder: Path, pid: int) -> "PodProcess":
-        """The one that was just forked, as process ``pid``. Raises PodProcessGone when it does not answer, SandboxError
-        when it answers that it cannot serve the pod."""
+    async def meet(
+        cls, sandbox_id: str, folder: Path, places: MountPlaces, pid: int, layout: Layout, namespace: int
+    ) -> "PodProcess":
+        """The one that was just forked, as process ``pid``, and has its place in the pod's cgroups and in ``namespace``
+        from then on. Raises PodProcessGone when it does not answer, SandboxError when it cannot serve the pod."""
         with _gone_if_dead(sandbox_id):
-            pod = cls(sandbox_id, folder, open_connection(folder), pid)
-        return await pod._greeted()
+            pod = cls(sandbox_id, folder, places, open_connection(folder), pid)
+        async with pod._released_on_failure():
+            await _in_time(pod._link.request("confine", (namespace,), layout=layout._asdict()), sandbox_id)
+        return pod
 
     @classmethod
-    async def connect(cls, sandbox_id: str, folder: Path) -> "PodProcess":
+    async def connect(cls, sandbox_id: str, folder: Path, places: MountPlaces) -> "PodProcess":
         """The one that an earlier server left. Raises as ``meet``."""
-        return await (await cls.find(sandbox_id, folder))._greeted()
+        pod = await cls.find(sandbox_id, folder, places)
+        async with pod._released_on_failure():
+            pod.version = await _greet(pod._link, sandbox_id)
+        return pod
 
     @classmethod
-    async def find(cls, sandbox_id: str, folder: Path) -> "PodProcess":
+    async def find(cls, sandbox_id: str, folder: Path, places: MountPlaces) -> "PodProcess":
         """The process that holds the pod's socket, whether it can serve the pod or not. Raises PodProcessGone."""
         # An answer, even a refusal, proves that the pod process listens by itself: before, the peer was its maker.
         await _await_answer(open_connection(folder), sandbox_id)
         connection = open_connection(folder)
         with _gone_if_dead(sandbox_id):
-            return cls(sandbox_id, folder, connection, _peer_pid(connection))
+            return cls(sandbox_id, folder, places, connection, _peer_pid(connection))
 
-    async def _greeted(self) -> "PodProcess":
+    @asynccontextmanager
+    async def _released_on_failure(self) -> AsyncIterator[None]:
         try:
-            await _greet(self._link, self.sandbox_id)
+            yield
         except BaseException:
             self.release()
             raise
-        return self
 
     @property
     def alive(self) -> bool:
@@ -91,21 +109,66 @@ class PodProcess:
     def netns_path(self) -> str:
         return f"/proc/{self.pid}/ns/net"
 
-    async def enter_cgroup(self) -> None:
-        """The pod's group stands (systemd made it): move into it."""
-        await self._link.request("enter_cgroup")
-
     async def start(self, container_id: str, spec_path: str) -> Run:
         """Start the guest that the record at ``spec_path`` describes; its Run is on disk. Raises StartFailure."""
+        if self.version < _HANDED_FILES:
+            return await self._start_version_1(container_id, spec_path)
+        files = await self._open_files(container_id, spec_path)
+        try:
+            carried = tuple(files.descriptors)
+            answer = await self._link.request(
+                "start", carried, files.close, container=container_id, carried=files.names
+            )
+        finally:
+            files.close()
+        return self.in_host(_run(answer))
+
+    async def _open_files(self, container_id: str, spec_path: str) -> StartFiles:
+        async with self._failure_recorded(container_id, spec_path):
+            return await apart(lambda: start_files.open_all(self._places, spec_path), StartFiles.close)
+
+    async def _start_version_1(self, container_id: str, spec_path: str) -> Run:
+        async with self._failure_recorded(container_id, spec_path):
+            await asyncio.to_thread(start_version_1.rewrite, spec_path)
         answer = await self._link.request("start", container=container_id, spec=spec_path)
         return _run(answer)
+
+    @asynccontextmanager
+    async def _failure_recorded(self, container_id: str, spec_path: str) -> AsyncIterator[None]:
+        """As the pod process does for what fails there."""
+        try:
+            yield
+        except StartFailure as error:
+            failed = await asyncio.to_thread(start_files.record_failure, spec_path, str(error))
+            self.on_exit(container_id, failed)
+            raise
+
+    def in_host(self, run: Run) -> Run:
+        """With the host's number of the guest that runs: a pod process knows its own numbers only."""
+        if self.version < _HANDED_FILES or not run.pid or run.finished_at:
+            return run
+        guest = (run.pid, run.started_at)
+        if self._numbered[0] != guest:  # a start is told twice: as an answer, and to all
+            self._numbered = guest, process_numbers.in_host(self.pid, run.pid)
+        return run._replace(pid=self._numbered[1])
 
     async def signal(self, container_id: str, number: int) -> None:
         """Nothing happens when the guest has exited."""
         await self._link.request("signal", container=container_id, number=number)
 
-    async def reopen_log(self, container_id: str) -> None:
-        await self._link.request("reopen_log", container=container_id)
+    async def reopen_log(self, container_id: str, path: str) -> None:
+        """Go on in a new file at ``path`` (CRI: ReopenContainerLog; after an error there is no new file)."""
+        if self.version < _HANDED_FILES or not path:
+            await self._link.request("reopen_log", container=container_id)
+            return
+        file = await asyncio.to_thread(open_log, path)
+        try:
+            await self._link.request("reopen_log", (file,), container=container_id)
+        except SandboxError:
+            await asyncio.to_thread(_discard_unused, path)
+            raise
+        finally:
+            os.close(file)
 
     async def limit_memory(self, container_id: str, size: int) -> None:
         """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises GuestGone, NotSupported."""
@@ -129,7 +192,7 @@ class PodProcess:
 
     def _process_event(self, message: control.Message) -> None:
         told = self.on_start if message["event"] == "started" else self.on_exit
-        told(str(message.get("container")), _run(message))
+        told(str(message.get("container")), self.in_host(_run(message)))
 
     def _process_loss(self) -> None:
         """Usually its death, which the pidfd tells. One that only cut us off, because we were slow, gets a new
@@ -198,12 +261,26 @@ async def _await_answer(connection: socket.socket, sandbox_id: str) -> None:
         link.close()
 
 
-async def _greet(link: Link, sandbox_id: str) -> None:
+async def _greet(link: Link, sandbox_id: str) -> int:
+    """The version of the pod process."""
+    version = (await _in_time(link.request("hello"), sandbox_id)).get("version")
+    if type(version) is not int:
+        raise Garbled(f"pod process of {sandbox_id} does not tell its version: its cgroup has to be killed")
+    return version
+
+
+async def _in_time(answer: Awaitable[control.Message], sandbox_id: str) -> control.Message:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await link.request("hello")
+            return await answer
     except TimeoutError as error:
         raise PodProcessGone(f"pod process of {sandbox_id} does not answer: its cgroup has to be killed") from error
+
+
+def _discard_unused(path: str) -> None:
+    with suppress(OSError):
+        if not os.stat(path).st_size:
+            os.unlink(path)
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from pathlib import Path
 import structlog
 
 from sandbox import control
+from sandbox.cgroup import tree as cgroup
 from sandbox.cgroup.systemd_scope import start_scope
-from sandbox.errors import PodProcessGone
+from sandbox.errors import PodProcessGone, SandboxError
+from sandbox.mount_places import MountPlaces, apart
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.zygote_link import ZygoteLink
@@ -29,6 +31,8 @@ class PodProcesses:
 
     def __init__(self, state: Path, most_programs: int, warm: Callable[[], list[ProgramSpec]]) -> None:
         self._pods = state / "pods"
+        self._layout = cgroup.detect()
+        self._places = MountPlaces(str(self._pods))
         self._zygote = ZygoteLink(most_programs, warm)
 
     @property
@@ -42,11 +46,13 @@ class PodProcesses:
 
     async def open(self) -> None:
         self._pods.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._places.open()
         await self._zygote.open()
 
     async def close(self) -> None:
         """End the zygote. Pods live on."""
         await self._zygote.close()
+        self._places.close()
 
     async def load(self, program: ProgramSpec) -> None:
         """Have a program's code ready for the pods to come; failure is logged only."""
@@ -61,8 +67,7 @@ class PodProcesses:
         the process is left when it raises."""
         self.folder(spec.sandbox_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            pid = await self._fork_surely(spec)
-            return await self._attached(spec, pid, attach) if attach else await self._ready(spec, pid)
+            return await self._run(spec, attach)
         except BaseException:
             await asyncio.shield(self.destroy(spec.sandbox_id))
             raise
@@ -70,7 +75,7 @@ class PodProcesses:
     async def adopt(self, sandbox_id: str) -> PodProcess | None:
         """The living pod process that an earlier server left, or None."""
         try:
-            return await PodProcess.connect(sandbox_id, self.folder(sandbox_id))
+            return await PodProcess.connect(sandbox_id, self.folder(sandbox_id), self._places)
         except PodProcessGone:
             return None
 
@@ -100,11 +105,38 @@ class PodProcesses:
         finally:
             os.close(descriptor)
 
-    async def _attached(self, spec: PodSpec, pid: int, attach: Attach) -> PodProcess:
-        """Both take their time, so they take it together."""
+    async def _run(self, spec: PodSpec, attach: Attach | None) -> PodProcess:
+        """What takes its time is done at the same time."""
+        placing = None if spec.cgroup_by_systemd else self._placing(spec)
+        try:
+            pid = await self._fork_surely(spec)
+            placing = placing or await self._placed_by_systemd(spec, pid)
+            return await self._attached(spec, pid, placing, attach) if attach else await self._ready(spec, pid, placing)
+        finally:
+            if placing is not None:
+                placing.add_done_callback(_close_made)
+
+    async def _placed_by_systemd(self, spec: PodSpec, pid: int) -> "asyncio.Task[int]":
+        await start_scope(spec.cgroup, pid)
+        return self._placing(spec)
+
+    def _placing(self, spec: PodSpec) -> "asyncio.Task[int]":
+        return asyncio.create_task(apart(lambda: self._make_place(spec), os.close))
+
+    def _make_place(self, spec: PodSpec) -> int:
+        """The pod's groups, and descriptor of a namespace with nothing else. Raises SandboxError."""
+        cgroup.create_pod_group(self._layout, spec.cgroup)
+        try:
+            return self._places.for_pod([mount + spec.cgroup for mount in self._layout.mounts])
+        except OSError as error:
+            raise SandboxError(
+                f"pod sandbox {spec.sandbox_id} cannot be confined: {error.filename or 'its mounts'}: {error.strerror}"
+            ) from error
+
+    async def _attached(self, spec: PodSpec, pid: int, placing: "asyncio.Task[int]", attach: Attach) -> PodProcess:
         attaching = asyncio.ensure_future(attach(f"/proc/{pid}/ns/net"))
         try:
-            pod = await self._ready(spec, pid)
+            pod = await self._ready(spec, pid, placing)
             await attaching
         except BaseException:
             attaching.cancel()
@@ -112,20 +144,23 @@ class PodProcesses:
             raise
         return pod
 
-    async def _ready(self, spec: PodSpec, pid: int) -> PodProcess:
-        pod = await PodProcess.meet(spec.sandbox_id, self.folder(spec.sandbox_id), pid)
-        if spec.cgroup_by_systemd:
-            await start_scope(spec.cgroup, pod.pid)
-            await pod.enter_cgroup()
-        return pod
+    async def _ready(self, spec: PodSpec, pid: int, placing: "asyncio.Task[int]") -> PodProcess:
+        namespace = await asyncio.shield(placing)
+        folder = self.folder(spec.sandbox_id)
+        return await PodProcess.meet(spec.sandbox_id, folder, self._places, pid, self._layout, namespace)
 
     async def _kill(self, sandbox_id: str) -> None:
         """Also one that was forked but has not answered yet, or only to say that it cannot serve."""
         try:
-            pod = await PodProcess.find(sandbox_id, self.folder(sandbox_id))
+            pod = await PodProcess.find(sandbox_id, self.folder(sandbox_id), self._places)
         except PodProcessGone:
             return
         await pod.shutdown()
+
+
+def _close_made(placing: "asyncio.Task[int]") -> None:
+    if not placing.cancelled() and placing.exception() is None:
+        os.close(placing.result())
 
 
 def _listener(folder: int) -> socket.socket:

@@ -33,27 +33,32 @@ def rehearse(engine: Engine) -> None:
 
 def _play(engine: Engine, programs: dict[str, Loaded], listener: socket.socket) -> None:
     loop = EventLoop()
-    PodProcess(loop, _POD, engine, programs, _NO_CGROUPS, listener.fileno()).open()
-    spec, run = os.memfd_create(_NAME), os.memfd_create(_NAME)
-    os.write(spec, records.encode("guest", _guest(run).to_json()))
+    oom_score, run = os.memfd_create(_NAME), os.memfd_create(_NAME)
+    pod = PodProcess(loop, _POD, engine, programs, listener.fileno(), oom_score)
+    pod.surround(_NO_CGROUPS)
+    pod.open()
+    spec = os.memfd_create(_NAME)
+    os.write(spec, records.encode("guest", guest_of_nothing().to_json()))
+    os.lseek(spec, 0, os.SEEK_SET)
     os.ftruncate(run, 2 * run_record.SLOT_BYTES)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.connect(listener.getsockname())
-        for request in _requests(spec):
-            control.send(server, request)
+        for request, descriptors in _requests(spec, run):
+            control.send(server, request, descriptors)
             _await_answer(loop, server)
     loop.run_once()  # it sees that its client has gone
     loop.close()
-    os.close(spec)
-    os.close(run)
+    for descriptor in (spec, run, oom_score):
+        os.close(descriptor)
 
 
-def _requests(spec: int) -> list[control.Message]:
+def _requests(spec: int, run: int) -> list[tuple[control.Message, tuple[int, ...]]]:
     common = {"version": control.VERSION, "id": 1, "container": _NAME}
+    carried = ["spec", "run", "log", "namespace", "folder"]
     return [
-        {**common, "op": "hello"},
-        {**common, "op": "start", "spec": _path(spec)},
-        {**common, "op": "signal", "number": 0},
+        ({**common, "op": "hello"}, ()),
+        ({**common, "op": "start", "carried": carried}, (spec, run, run, run, run)),
+        ({**common, "op": "signal", "number": 0}, ()),
     ]
 
 
@@ -68,11 +73,8 @@ def _is_readable(server: socket.socket) -> bool:
     return bool(select.select([server], [], [], 0)[0])
 
 
-def _path(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"
-
-
-def _guest(run: int) -> GuestSpec:
+def guest_of_nothing() -> GuestSpec:
+    """A spec of which nothing is true."""
     return GuestSpec(
         container_id=_NAME,
         argv=[_NAME],
@@ -80,7 +82,7 @@ def _guest(run: int) -> GuestSpec:
         working_dir="/",
         program=_PROGRAM,
         lower="",
-        layer=_path(run),
+        layer="/",
         readonly_root=False,
         mounts=[],
         uid=0,
@@ -94,5 +96,5 @@ def _guest(run: int) -> GuestSpec:
         stdin=False,
         stdin_once=False,
         tty=False,
-        run_path=_path(run),
+        run_path="/",
     )

@@ -39,13 +39,13 @@ def read(path: str) -> Run:
     return ended or _read_slot(_STARTED, data[:SLOT_BYTES], path) or Run()
 
 
-def write_started(path: str, run: Run) -> None:
-    """Raises SandboxError."""
+def write_started(path: str | int, run: Run) -> None:
+    """``path``: or the descriptor of the record. Raises SandboxError."""
     _write_slot(path, 0, _STARTED, run)
 
 
-def write_ended(path: str, run: Run) -> None:
-    """Raises SandboxError."""
+def write_ended(path: str | int, run: Run) -> None:
+    """``path``: or the descriptor of the record. Raises SandboxError."""
     _write_slot(path, SLOT_BYTES, _ENDED, run)
 
 
@@ -65,15 +65,22 @@ def _read_slot(kind: str, slot: bytes, path: str) -> Run | None:
         return None
 
 
-def _write_slot(path: str, offset: int, kind: str, run: Run) -> None:
+def _write_slot(path: str | int, offset: int, kind: str, run: Run) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.pwrite(descriptor, _fitting(kind, run), offset)
-        finally:
-            os.close(descriptor)
+        if type(path) is int:
+            os.pwrite(path, _fitting(kind, run), offset)
+        else:
+            _write_to_path(str(path), offset, _fitting(kind, run))
     except OSError as error:
-        raise records.storage_error(path, error) from error
+        raise records.storage_error(f"record {path}", error) from error
+
+
+def _write_to_path(path: str, offset: int, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, data, offset)
+    finally:
+        os.close(descriptor)
 
 
 def _fitting(kind: str, run: Run) -> bytes:

@@ -108,7 +108,7 @@ class Run(NamedTuple):
     """What became of a container's one run. Times in nanoseconds since the epoch, 0: not yet."""
 
     pid: int = 0
-    """Of the guest process, in the host's numbering."""
+    """Of the guest process: on disk and in messages as its pod numbers it, in the server as the host does."""
     started_at: int = 0
     finished_at: int = 0
     exit_code: int = 0

@@ -29,18 +29,10 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
-AT_EMPTY_PATH = 0x1000
-AT_RECURSIVE = 0x8000
-OPEN_TREE_CLONE = 1
-MOVE_MOUNT_F_EMPTY_PATH = 4
-MOVE_MOUNT_T_SYMLINKS = 0x10
-MOUNT_ATTR_RDONLY = 1
-MOUNT_ATTR_NOSUID = 2
-MOUNT_ATTR_NODEV = 4
-MOUNT_ATTR_NOEXEC = 8
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_NAME = 15
 PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
 PR_SET_SECUREBITS = 28
@@ -48,18 +40,17 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
+CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAP_SYS_PTRACE = 5, 6, 7, 18, 19
+POD_CAPABILITIES = (CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAP_SYS_PTRACE)
+
 SIGCHLD = int(signal.SIGCHLD)
 SIGTERM = int(signal.SIGTERM)
 
 # These numbers are the same on every architecture.
-_SYS_OPEN_TREE = 428
-_SYS_MOVE_MOUNT = 429
 _SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
-_SYS_MOUNT_SETATTR = 442
 
 _SYS_CAPSET = 91 if os.uname().machine == "aarch64" else 126
-_SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 _M_ARENA_MAX = -8
 _BACKLOG = 128
 _RESOLVE_IN_ROOT = 0x10
@@ -74,10 +65,6 @@ _HIGHEST_DESCRIPTOR = (1 << 32) - 1
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
 _SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
-
-
-class _MountAttr(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
 
 
 class _OpenHow(ctypes.Structure):
@@ -125,6 +112,7 @@ _sethostname = _bind("sethostname", _text, _unsigned)
 _mount = _bind("mount", _text, _text, _text, _unsigned, _text)
 _umount2 = _bind("umount2", _text, _int)
 _prctl = _bind("prctl", _int, _unsigned, _unsigned, _unsigned, _unsigned)
+_set_name = _bind("prctl", _int, _text)
 _signal = _bind("signal", _int, _address)
 _sigprocmask = _bind("sigprocmask", _int, _text, _address)
 _signalfd = _bind("signalfd", _int, _text, _int)
@@ -133,19 +121,17 @@ _accept4 = _bind("accept4", _int, _address, _address, _int)
 _process_vm_writev = _bind("process_vm_writev", _int, _address, _unsigned, _address, _unsigned, _unsigned)
 _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
-_pivot_root = _bind("syscall", _int, _text, _text)
 _capset = _bind("syscall", _int, _address, _address)
 _mprotect = _bind("mprotect", _address, _unsigned, _int)
 _keyctl = _bind("syscall", _int, _int, _text)
 _close_range = _bind("syscall", _int, _unsigned_int, _unsigned_int, _int)
-_open_tree = _bind("syscall", _int, _int, _text, _unsigned)
-_move_mount = _bind("syscall", _int, _int, _text, _int, _text, _unsigned)
-_mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _address, _unsigned)
 _openat2 = _bind("syscall", _int, _int, _text, _address, _unsigned)
 
 _own_capabilities = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
 _sigterm_alone = (1 << (SIGTERM - 1)).to_bytes(_SIGNAL_SET_BYTES, "little")
 _no_capabilities = (_CapabilityData * 2)()
+_pod_capabilities = (_CapabilityData * 2)()
+_pod_capabilities[0].effective = _pod_capabilities[0].permitted = sum(1 << number for number in POD_CAPABILITIES)
 
 
 def _checked(result: int, subject: str | None = None) -> int:
@@ -202,28 +188,6 @@ def unmount(target: str, flags: int) -> None:
     _checked(_umount2(os.fsencode(target), flags), target)
 
 
-def pivot_root(new: str, old: str) -> None:
-    _checked(_pivot_root(_SYS_PIVOT_ROOT, os.fsencode(new), os.fsencode(old)), new)
-
-
-def open_tree(path: str) -> int:
-    """A descriptor of a detached copy of the mounts at and below ``path``, symlinks followed."""
-    flags = OPEN_TREE_CLONE | AT_RECURSIVE | os.O_CLOEXEC
-    return _checked(_open_tree(_SYS_OPEN_TREE, -100, os.fsencode(path), flags), path)
-
-
-def move_mount(tree: int, target: str) -> None:
-    """Attach the detached mounts of ``tree`` at ``target``, symlinks followed."""
-    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS
-    _checked(_move_mount(_SYS_MOVE_MOUNT, tree, b"", -100, os.fsencode(target), flags), target)
-
-
-def set_mount_attributes(tree: int, attributes: int, propagation: int, flags: int = 0) -> None:
-    request = _MountAttr(attributes, 0, propagation, 0)
-    size = ctypes.sizeof(request)
-    _checked(_mount_setattr(_SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH | flags, ctypes.addressof(request), size))
-
-
 def open_in_root(root: int, path: str, flags: int) -> int:
     """Open ``path`` as if the directory ``root`` were ``/``: neither ``..`` nor a symlink leads out of it."""
     how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
@@ -273,7 +237,7 @@ class SystemCallFilter:
 
 def set_process_name(name: bytes) -> None:
     """What ``ps`` shows in its short form, 15 bytes at most."""
-    kernel_files.write("/proc/thread-self/comm", name)
+    _checked(_set_name(PR_SET_NAME, name))
 
 
 def join_new_keyring() -> None:
@@ -296,6 +260,12 @@ def drop_capabilities() -> None:
     """Leave the calling thread without any capability."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     _checked(_capset(_SYS_CAPSET, ctypes.addressof(_own_capabilities), ctypes.addressof(_no_capabilities)))
+
+
+def keep_pod_capabilities() -> None:
+    """Leave the calling thread with those that a pod process needs for its guests: to kill them, to give them their
+    user, groups and root, to change their memory limit."""
+    _checked(_capset(_SYS_CAPSET, ctypes.addressof(_own_capabilities), ctypes.addressof(_pod_capabilities)))
 
 
 def _last_capability() -> int:

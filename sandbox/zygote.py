@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from sandbox import control, pod_process, syscalls
-from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.rehearsal import rehearse
 from sandbox.shared_heap import settle
@@ -33,7 +32,6 @@ class Zygote:
     def __init__(self, connection: socket.socket, engine: Engine, most_programs: int) -> None:
         self._connection = connection
         self._engine = engine
-        self._layout = cgroup.detect()
         self._most_programs = most_programs
         self._programs: dict[str, Loaded] = {}
         self._pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -68,7 +66,7 @@ class Zygote:
         os.close(self._connection.fileno())
         os.close(self._pid_namespace)
         syscalls.reset_signal(syscalls.SIGCHLD)
-        pod_process.main(spec, self._engine, self._programs, self._layout, listener, folder)
+        pod_process.main(spec, self._engine, self._programs, listener, folder)
 
     def _answer(
         self, request: control.Message, process: Callable[[control.Message], control.Message]

@@ -15,5 +15,5 @@ async def reopen_container_log(
     sandbox = runtime.sandboxes.get(container.record.sandbox_id)
     if container.state != cri.CONTAINER_RUNNING or sandbox is None or sandbox.process is None:
         raise WrongState(f"container {container.id} is not running: its log has no writer that could reopen it")
-    await sandbox.process.reopen_log(container.id)
+    await sandbox.process.reopen_log(container.id, container.guest.log_path)
     return cri.ReopenContainerLogResponse()

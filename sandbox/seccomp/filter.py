@@ -4,8 +4,8 @@ import struct
 from typing import NamedTuple
 
 from sandbox.errors import SandboxError
-from sandbox.seccomp import bpf
-from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, OWN_PID, Condition
+from sandbox.seccomp import bpf, pod_policy
+from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, OWN_PID, Condition, Rule
 from sandbox.seccomp.syscall_numbers import NUMBERS
 
 KILL = 0x80000000
@@ -46,9 +46,27 @@ class Filter(NamedTuple):
 
 def guest_filter(machine: str) -> Filter:
     """``machine``: as ``uname -m`` names it. Raises SandboxError."""
+    named = {
+        **dict.fromkeys(ALLOWED, bpf.give(ALLOW)),
+        **dict.fromkeys(ABSENT, bpf.give(PRETEND_ABSENT)),
+        **dict.fromkeys(HOSTILE, bpf.give(KILL)),
+    }
+    return _filter(machine, {**named, **_conditional(CONDITIONAL)}, bpf.give(REFUSE))
+
+
+def pod_filter(machine: str) -> Filter:
+    """As ``guest_filter``."""
+    named = {
+        **dict.fromkeys(ABSENT, bpf.give(PRETEND_ABSENT)),
+        **dict.fromkeys(pod_policy.REFUSED, bpf.give(REFUSE)),
+    }
+    return _filter(machine, {**named, **_conditional(pod_policy.CONDITIONAL)}, bpf.give(ALLOW))
+
+
+def _filter(machine: str, answers: dict[str, bpf.Program], otherwise: bpf.Program) -> Filter:
     if machine not in NUMBERS:
         raise SandboxError(f"wasmlet has no filter for the system calls of {machine}: run it on {' or '.join(NUMBERS)}")
-    program = _native_only(machine, bpf.load_number() + _tree(_intervals(machine)))
+    program = _native_only(machine, bpf.load_number() + _tree(_intervals(machine, answers, otherwise)))
     own = [place for place, each in enumerate(program) if each.code == bpf.JUMP_IF_EQUAL and each.k == OWN_PID]
     offsets = tuple(place * bpf.INSTRUCTION_BYTES + bpf.OPERAND_OFFSET for place in own)
     return Filter(bpf.encode(program), offsets)
@@ -58,12 +76,12 @@ def _native_only(machine: str, program: bpf.Program) -> bpf.Program:
     return bpf.load_architecture() + bpf.if_equal(ARCHITECTURES[machine], program, bpf.give(KILL))
 
 
-def _intervals(machine: str) -> list[tuple[int, bpf.Program]]:
+def _intervals(machine: str, named: dict[str, bpf.Program], otherwise: bpf.Program) -> list[tuple[int, bpf.Program]]:
     """First number of each interval of numbers with the same answer, and that answer."""
-    answers = _answers(machine)
+    answers = {NUMBERS[machine][name]: answer for name, answer in named.items() if name in NUMBERS[machine]}
     starts: list[tuple[int, bpf.Program]] = []
     for number in range(NEWEST + 1):
-        answer = answers.get(number, bpf.give(REFUSE))
+        answer = answers.get(number, otherwise)
         if not starts or starts[-1][1] != answer:
             starts.append((number, answer))
     starts.append((NEWEST + 1, bpf.give(PRETEND_ABSENT)))
@@ -72,15 +90,8 @@ def _intervals(machine: str) -> list[tuple[int, bpf.Program]]:
     return starts
 
 
-def _answers(machine: str) -> dict[int, bpf.Program]:
-    named = {
-        **dict.fromkeys(ALLOWED, bpf.give(ALLOW)),
-        **dict.fromkeys(ABSENT, bpf.give(PRETEND_ABSENT)),
-        **dict.fromkeys(HOSTILE, bpf.give(KILL)),
-        **{name: _checked(list(rule.conditions), rule.otherwise_hostile) for name, rule in CONDITIONAL.items()},
-    }
-    numbers = NUMBERS[machine]
-    return {numbers[name]: answer for name, answer in named.items() if name in numbers}
+def _conditional(rules: dict[str, Rule]) -> dict[str, bpf.Program]:
+    return {name: _checked(list(rule.conditions), rule.otherwise_hostile) for name, rule in rules.items()}
 
 
 def _checked(conditions: list[Condition], hostile: bool) -> bpf.Program:

@@ -114,13 +114,16 @@ class FakePodProcess:
         self.guests[container_id] = (spec, run)
         return run
 
+    def in_host(self, run: Run) -> Run:
+        return run
+
     async def signal(self, container_id: str, number: int) -> None:
         await self._gate.pass_("signal")
         self.signals.append(number)
         if container_id in self.guests and number not in self.deaf:
             self.exit(container_id, 128 + number)
 
-    async def reopen_log(self, container_id: str) -> None:
+    async def reopen_log(self, container_id: str, path: str) -> None:
         await self._gate.pass_("reopen_log")
         self.reopened.append(container_id)
 

@@ -77,8 +77,22 @@ def test_devices_are_given_unless_the_container_mounts_its_own() -> None:
 
 def test_paths_that_no_container_has_cost_nothing(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    paths = ["/proc/kcore", "/sys/firmware", "/bin/ls", "data/x/secret", "//bin/../bin/rm"]
-    assert container_mounts.present(paths, str(tmp_path), ["/data/x", "/"]) == ["/bin/ls", "/data/x/secret", "/bin/rm"]
+    (tmp_path / "bin" / "ls").touch()
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "lib").symlink_to("/data")
+    made = ["/data/x", "/", "/proc/self/status"]
+    paths = [
+        "/proc/kcore",
+        "/sys/firmware",
+        "/bin/ls",
+        "data/x/secret",
+        "//bin/../bin/ls",
+        "/data",
+        "/lib/x",
+        "/bin/no",
+    ]
+    kept = ["/bin/ls", "/data/x/secret", "/bin/ls", "/data", "/lib/x"]
+    assert container_mounts.present(paths, str(tmp_path), made) == kept
     assert container_mounts.present(paths, "", []) == []
 
 

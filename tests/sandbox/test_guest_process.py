@@ -12,7 +12,7 @@ from sandbox.wasm.guest import Outcome
 
 def run(monkeypatch: pytest.MonkeyPatch, guest: Any) -> tuple[int, bytes]:
     """Its exit status and what it reported. ``guest``: takes the place of a real one."""
-    monkeypatch.setattr(guest_process, "_prepare", lambda *_: (None, 7))
+    monkeypatch.setattr(guest_process, "_prepare", lambda *_: None)
     monkeypatch.setattr(guest_module, "run", guest)
     monkeypatch.setattr(guest_module, "memory_size", lambda instance: 65536)
     null, (reader, writer) = os.open("/dev/null", os.O_RDWR), os.pipe()
@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, guest: Any) -> tuple[int, bytes]:
     if pid == 0:
         nothing: Any = None
         try:
-            guest_process.main(nothing, nothing, nothing, "", [null, null, null, writer])
+            guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer])
         finally:
             os._exit(1)  # it came back
     os.close(null)
@@ -35,13 +35,13 @@ def fail(instance: Any) -> NoReturn:
 
 
 def test_whatever_happens_it_never_returns_into_the_pod_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, fail) == (255, b"S7")
+    assert run(monkeypatch, fail) == (255, b"S")
 
 
 def test_a_message_is_reported_with_the_memory_and_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, lambda instance: Outcome(134, "why")) == (134, b"S7M65536 why")
-    assert run(monkeypatch, lambda instance: Outcome(3, "")) == (3, b"S7M65536 ")
+    assert run(monkeypatch, lambda instance: Outcome(134, "why")) == (134, b"SM65536 why")
+    assert run(monkeypatch, lambda instance: Outcome(3, "")) == (3, b"SM65536 ")
 
 
 def test_nothing_is_reported_of_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, lambda instance: Outcome(0, "")) == (0, b"S7")
+    assert run(monkeypatch, lambda instance: Outcome(0, "")) == (0, b"S")

@@ -4,35 +4,56 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from sandbox import run_record
 from sandbox.errors import GuestGone
 from sandbox.event_loop import EventLoop
-from sandbox.pod_container import PodContainer
+from sandbox.pod_container import PodContainer, Surroundings
 from sandbox.zygote_link import library_path
 from tests.guests.compiled import compiled_guest
 from tests.sandbox.conftest import Node
 from tests.sandbox.wasm.conftest import ROOT
 
+SITE = Path(structlog.__file__).parent.parent
+"""Where the packages of a server are."""
+
 _POD = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
-from sandbox import pod_container, records
+import asyncio, json, os, sys
+sys.path[:0] = sys.argv[1:3]
+from sandbox import pod_container, records, start_files
 from sandbox.cgroup import tree
 from sandbox.event_loop import EventLoop
+from sandbox.mount_places import MountPlaces, apart
 from sandbox.specs import GuestSpec
 from sandbox.wasm.engine import Engine
 
-os.dup2(os.open("/dev/null", os.O_RDWR), 3)
+async def opened(path):
+    places = MountPlaces(os.path.dirname(path))
+    await places.open()
+    files = await apart(lambda: start_files.open_all(places, path), start_files.StartFiles.close)
+    return dict(zip(files.names, files.descriptors))
+
+null = os.open("/dev/null", os.O_RDWR)
+os.dup2(null, 0)
+os.dup2(null, 3)
 pod_container.START_SECONDS = 0.3
-spec = GuestSpec.from_json(records.read_record(sys.argv[3], "guest"))
-tree.create_pod_group(tree.detect(), spec.pod_cgroup)
+spec = GuestSpec.from_json(records.read_record(sys.argv[4], "guest"))
+layout = tree.detect()
+tree.create_pod_group(layout, spec.pod_cgroup)
+within = [mount + spec.pod_cgroup for mount in layout.mounts]
+controllers = {name: mount + spec.pod_cgroup for name, mount in layout.controllers.items()}
+loaded = Engine(sys.argv[3]).load(*sys.argv[5:7], "_start")
 ended, loop = [], EventLoop()
-container = pod_container.PodContainer(loop, tree.detect(), spec, lambda started: None, ended.append)
-container.start(Engine(sys.argv[2]).load(*sys.argv[4:6], "_start"))
+score = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+pod = pod_container.Surroundings(loop, tree.Layout(layout.unified, within, controllers), score)
+files = asyncio.run(opened(sys.argv[4]))
+container = pod_container.PodContainer(pod, spec, files, lambda started: None, ended.append)
+container.start(loaded)
 while not ended:
     loop.run_once()
 print(json.dumps(ended[0].run.to_json()))
@@ -43,7 +64,7 @@ def run(node: Node, guest: str, **changes: Any) -> dict[str, Any]:
     """Its run, in a pod that has little patience with starts."""
     spec = node.guest_spec(node.pod_spec(), guest, **changes)
     kind, compiled = compiled_guest(guest)
-    words = [str(word) for word in (ROOT, library_path(), node.write(spec), kind, compiled)]
+    words = [str(word) for word in (ROOT, SITE, library_path(), node.write(spec), kind, compiled)]
     output = subprocess.check_output([sys.executable, "-S", "-E", "-s", "-c", _POD, *words], timeout=60)
     found: dict[str, Any] = json.loads(output)
     assert run_record.read(spec.run_path).to_json() == found
@@ -65,7 +86,8 @@ def test_a_guest_that_has_started_is_given_its_time(node: Node) -> None:
 def test_the_memory_of_a_guest_that_has_just_died_is_not_limited_any_more(node: Node) -> None:
     """Its pod process may be asked before it has heard of the death."""
     spec = node.guest_spec(node.pod_spec(), "hello")
-    container = PodContainer(EventLoop(), node.layout, spec, lambda started: None, lambda ended: None)
+    pod = Surroundings(EventLoop(), node.layout, oom_score=-1)
+    container = PodContainer(pod, spec, {}, lambda started: None, lambda ended: None)
     with subprocess.Popen(["/bin/true"]) as dead:
         os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
         container._pid, container._memory_limit = dead.pid, 4096

@@ -8,18 +8,20 @@ import resource
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import control, run_record
+from sandbox import control, run_record, start_files
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import InvalidSpec, PodProcessGone, SandboxError, StartFailure
+from sandbox.mount_places import MountPlaces, apart
 from sandbox.pod_process_link import PodProcess, open_connection
 from sandbox.pod_processes import PodProcesses
-from sandbox.specs import GuestSpec, MountSpec, PodSpec, ProgramSpec, Run
+from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
+from sandbox.start_files import StartFiles
 from tests.prerequisites import require_tool
 from tests.sandbox.conftest import Exits, Node, log_lines
 
@@ -66,6 +68,19 @@ def next_answer(connection: socket.socket) -> control.Message:
         assert message is not None
         if "id" in message:
             return message
+
+
+@contextlib.asynccontextmanager
+async def handed(node: Node, spec: GuestSpec) -> AsyncIterator[StartFiles]:
+    """What a server opens for a start."""
+    places, path = MountPlaces(str(node.folder)), node.write(spec)
+    await places.open()
+    files = await apart(lambda: start_files.open_all(places, path), StartFiles.close)
+    try:
+        yield files
+    finally:
+        files.close()
+        places.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -186,7 +201,7 @@ def test_rotation_splits_no_line_and_loses_none(node: Node) -> None:
             part = path.with_suffix(f".{number}")
             path.rename(part)
             parts.append(part)
-            await process.reopen_log(spec.container_id)
+            await process.reopen_log(spec.container_id, spec.log_path)
             assert path.exists()
         await exits.next()
         text = b"".join(part.read_bytes() for part in [*parts, path])
@@ -199,7 +214,7 @@ def test_rotation_splits_no_line_and_loses_none(node: Node) -> None:
 def test_reopening_the_log_of_none_is_refused(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         with pytest.raises(InvalidSpec, match="not running"):
-            await process.reopen_log("nobody")
+            await process.reopen_log("nobody", "")
 
     in_pod(node, scenario)
 
@@ -266,10 +281,10 @@ def test_a_guest_is_confined(node: Node) -> None:
         assert status["NoNewPrivs"] == ["1"]
         assert os.getsid(started.pid) == started.pid
         assert os.path.samefile(f"/proc/{started.pid}/root", Path(spec.layer) / "upper")
-        assert Path(f"/proc/{started.pid}/mounts").read_text().count("\n") == 1
+        assert Path(f"/proc/{started.pid}/mounts").read_text() == "", "not even the pod's few are in its root"
         group = Path(f"/proc/{started.pid}/cgroup").read_text()
         assert f"{pod.cgroup}/{spec.container_id}" in group
-        for name, shared in (("net", True), ("ipc", True), ("uts", True), ("pid", True), ("mnt", False)):
+        for name, shared in (("net", True), ("ipc", True), ("uts", True), ("pid", True), ("mnt", True)):
             ours, theirs, hosts = (os.readlink(f"/proc/{pid}/ns/{name}") for pid in (started.pid, process.pid, "self"))
             assert (ours == theirs) is shared
             assert ours != hosts
@@ -320,7 +335,7 @@ def test_the_death_of_a_pod_process_is_its_guests_death(node: Node) -> None:
         assert not process.alive
         assert await processes.adopt(pod.sandbox_id) is None
         with pytest.raises(PodProcessGone):
-            await process.reopen_log("any")
+            await process.reopen_log("any", "")
         await process.shutdown()
 
     in_pod(node, scenario)
@@ -458,19 +473,21 @@ def test_a_spec_of_another_version_fails_the_start_alone(node: Node, change: dic
 
 def test_the_answer_to_a_client_that_left_reaches_no_other(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
-        mounts = [MountSpec(str(node.folder), f"/mounts/{number}", True, False) for number in range(1000)]
-        spec = node.guest_spec(pod, "sleeper", mounts=mounts)  # they take their time
+        spec = node.guest_spec(pod, "busy_at_start")
         folder = processes.folder(pod.sandbox_id)
-        with open_connection(folder) as leaving:
-            control.send(leaving, {"id": 1, "op": "hello"})
-            await asyncio.to_thread(control.receive, leaving)
-            control.send(leaving, {"id": 2, "op": "start", "container": spec.container_id, "spec": node.write(spec)})
+        async with handed(node, spec) as files:
+            with open_connection(folder) as leaving:
+                control.send(leaving, {"id": 1, "op": "hello"})
+                await asyncio.to_thread(control.receive, leaving)
+                request = {"id": 2, "op": "start", "container": spec.container_id, "carried": files.names}
+                control.send(leaving, request, tuple(files.descriptors))
         await until(lambda: spec.log_path in descriptors(process.pid).values() and connections(process.pid) == 1)
         with open_connection(folder) as coming:
-            await until(lambda: run_record.read(spec.run_path).started_at > 0)
-            control.send(coming, {"id": 3, "op": "hello"})
-            answer = await asyncio.to_thread(next_answer, coming)
-        assert answer["id"] == 3
+            control.send(coming, {"id": 3, "op": "signal", "container": spec.container_id, "number": 9})
+            await until(lambda: run_record.read(spec.run_path).finished_at > 0)
+            for number in (3, 4):
+                assert (await asyncio.to_thread(next_answer, coming))["id"] == number
+                control.send(coming, {"id": 4, "op": "hello"})
 
     in_pod(node, scenario)
 
@@ -559,8 +576,7 @@ def test_hostname_and_sysctls_are_the_pods_own(node: Node) -> None:
 
 def test_a_guest_killed_while_it_starts_is_a_failed_start(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
-        mounts = [MountSpec(str(node.folder), f"/mounts/{number}", True, False) for number in range(1000)]
-        spec = node.guest_spec(pod, "sleeper", mounts=mounts)  # they take their time
+        spec = node.guest_spec(pod, "busy_at_start")
         starting = asyncio.create_task(start(process, node, spec))
         await until(lambda: cgroup.processes(node.layout, f"{pod.cgroup}/{spec.container_id}") != [])
         await process.signal(spec.container_id, signal.SIGKILL)
@@ -631,7 +647,7 @@ def test_what_a_full_disk_did_not_take_is_written_after_the_guests_end(node: Nod
         await start(process, node, spec)
         await until(lambda: os.statvfs(spec.log_path).f_bavail == 0)
         with pytest.raises(SandboxError, match="takes no more"):
-            await process.reopen_log(spec.container_id)
+            await process.reopen_log(spec.container_id, spec.log_path)
         await process.signal(spec.container_id, signal.SIGTERM)
         assert (await exits.next()).exit_code == 143
         node.grow_disk(64 << 20)

@@ -6,13 +6,17 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sandbox import control
-from sandbox.errors import Garbled, PodProcessGone, SandboxError
+from sandbox import control, records, run_record
+from sandbox.errors import Garbled, PodProcessGone, SandboxError, StartFailure
+from sandbox.mount_places import MountPlaces
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess, open_connection
-from sandbox.specs import Run
+from sandbox.rehearsal import guest_of_nothing
+from sandbox.specs import MountSpec, Run
+from sandbox.start_files import StartFiles
 
 
 def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> None:
@@ -20,7 +24,7 @@ def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> 
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(tmp_path / CONTROL_SOCKET))
             listener.listen()
-            pod = PodProcess("pod", tmp_path, open_connection(tmp_path), os.getpid())
+            pod = PodProcess("pod", tmp_path, MountPlaces(str(tmp_path)), open_connection(tmp_path), os.getpid())
             returned = asyncio.Event()
             pod.on_return = returned.set
             listener.accept()[0].close()
@@ -30,6 +34,58 @@ def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> 
             pod.release()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_a_pod_process_of_version_1_is_asked_as_it_was_by_its_server(tmp_path: Path) -> None:
+    """It opens files by path, numbers its guests as the host does, and knows four fields of a mount."""
+    asked: list[control.Message] = []
+
+    async def scenario() -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(tmp_path / CONTROL_SOCKET))
+            listener.listen()
+            answering = asyncio.create_task(asyncio.to_thread(_be_version_1, listener, asked))
+            pod = await PodProcess.connect("pod", tmp_path, MountPlaces(str(tmp_path)))
+            assert (await pod.start("c", _spec(tmp_path))).pid == 4711
+            with pytest.raises(StartFailure, match="make its pod anew"):
+                await pod.start("c", _spec(tmp_path, masked_paths=["/bin/ls"]))
+            await pod.reopen_log("c", "/no/such/log")
+            pod.release()
+            await answering
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    assert [request["op"] for request in asked] == ["start", "reopen_log"]
+    spec = asked[0]["content"]
+    assert [mount["target"] for mount in spec["mounts"]] == ["/data"]
+    assert set(spec["mounts"][0]) == {"source", "target", "readonly", "propagate"}
+    assert run_record.read(str(tmp_path / "run")).reason == "StartError"
+
+
+def _spec(folder: Path, **changes: Any) -> str:
+    """Path of a guest's record."""
+    mounts = [
+        MountSpec("/volume", "/data", False, False),
+        MountSpec("/dev/null", "/dev/null", readonly=True, propagate=False, device=True),
+    ]
+    run, path = str(folder / "run"), str(folder / "guest.record")
+    run_record.prepare(run)
+    spec = guest_of_nothing()._replace(mounts=mounts, run_path=run, **changes)
+    records.write_record(path, "guest", spec.to_json())
+    return path
+
+
+def _be_version_1(listener: socket.socket, asked: list[control.Message]) -> None:
+    """Answer each connection until the server leaves; what is asked beside greetings is kept."""
+    for _ in range(2):  # one to prove that it listens, one to stay
+        connection, _ = listener.accept()
+        with connection:
+            while (request := control.receive(connection)[0]) is not None:
+                if request["op"] == "start":
+                    request["content"] = records.read_record(request["spec"], "guest")
+                if request["op"] != "hello":
+                    asked.append(request)
+                run = Run(pid=4711, started_at=1).to_json()
+                control.send(connection, {"id": request["id"], "version": 1, "run": run})
 
 
 def _answer_one(listener: socket.socket) -> None:
@@ -50,7 +106,7 @@ def with_stand_in(folder: Path, scenario: Scenario) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(str(folder / CONTROL_SOCKET))
             listener.listen()
-            pod = PodProcess("pod", folder, open_connection(folder), os.getpid())
+            pod = PodProcess("pod", folder, MountPlaces(str(folder)), open_connection(folder), os.getpid())
             with listener.accept()[0] as connection:
                 await scenario(pod, connection)
             pod.release()
@@ -103,7 +159,14 @@ def test_an_answer_to_no_question_is_overheard(tmp_path: Path, number: bytes) ->
     "answer",
     [{"error": "__doc__", "message": "x"}, {"error": [], "message": "x"}, {"error": "int"}, {"run": []}, {"more": 1}],
 )
-def test_a_start_that_is_answered_with_nonsense_is_an_error(tmp_path: Path, answer: control.Message) -> None:
+def test_a_start_that_is_answered_with_nonsense_is_an_error(
+    tmp_path: Path, answer: control.Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def opened(*_: str) -> StartFiles:
+        return StartFiles([], [])
+
+    monkeypatch.setattr(PodProcess, "_open_files", opened)
+
     async def scenario(pod: PodProcess, connection: socket.socket) -> None:
         starting = asyncio.ensure_future(pod.start("c", "/spec"))
         request, _ = await asyncio.to_thread(control.receive, connection)

@@ -29,10 +29,11 @@ def attempts() -> set[str]:
     return set(re.findall(r"ATTEMPT\((?!name)(\w+)\)", _SOURCE.read_text()))
 
 
-def start_of_zygote(mode: str) -> str:
-    """What the zygote's interpreter runs in the place of its usual start. ``mode``: ``filtered``, ``unfiltered``."""
+def start_of_zygote(mode: str, zygote: str = "probing_zygote") -> str:
+    """What the zygote's interpreter runs in the place of its usual start. ``mode``: ``filtered``, ``unfiltered``.
+    ``zygote``: the module that says in whose place the probe is."""
     words = [str(probe()), mode]
     return (
         f"import sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[1:1] = {words!r}; "
-        "from tests.sandbox.probe.probing_zygote import main; main()"
+        f"from tests.sandbox.probe.{zygote} import main; main()"
     )

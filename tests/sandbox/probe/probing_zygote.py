@@ -8,7 +8,7 @@ import ctypes
 import sys
 from typing import Any
 
-from sandbox import guest_process, zygote
+from sandbox import guest_process, pod_process, zygote
 from sandbox.wasm import guest
 from sandbox.wasm.guest import Outcome
 
@@ -23,7 +23,7 @@ class NoFilter:
 def main() -> None:
     probe = ctypes.PyDLL(sys.argv.pop(1)).probe
     if sys.argv.pop(1) == "unfiltered":
-        guest_process._FILTER = NoFilter()  # type: ignore[assignment]
+        guest_process._FILTER = pod_process._FILTER = NoFilter()  # type: ignore[assignment]
 
     def run(instance: Any) -> Outcome:
         return Outcome(probe(instance.prepared.words.array[1]), "")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.seccomp import pod_policy
 from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.prerequisites import require_file
@@ -32,10 +33,16 @@ def test_each_name_has_one_answer() -> None:
 def test_each_name_has_a_number(machine: str) -> None:
     names = {*ALLOWED, *ABSENT, *HOSTILE, *CONDITIONAL}
     assert names - set(NUMBERS[machine]) == (X86_64_ALONE if machine == "aarch64" else set())
-    assert set(NUMBERS[machine]) <= names
+    assert set(NUMBERS[machine]) <= names | {*pod_policy.REFUSED, *pod_policy.CONDITIONAL}
     numbers = list(NUMBERS[machine].values())
     assert len(set(numbers)) == len(numbers)
     assert max(numbers) <= NEWEST
+
+
+@pytest.mark.parametrize("machine", sorted(NUMBERS))
+def test_what_a_pod_process_is_refused_has_a_number(machine: str) -> None:
+    names = {*pod_policy.REFUSED, *pod_policy.CONDITIONAL}
+    assert names - set(NUMBERS[machine]) == ({*X86_64_ALONE, "mknod"} & names if machine == "aarch64" else set())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""Where things are in the mount namespaces that the server makes (see ``sandbox.mount_places``)."""
+
+CGROUPS = 16
+"""More hierarchies than a pod has groups in."""
+PROGRAM = "program"
+ROOT = "root"
+
+
+def cgroup_folder(number: int) -> str:
+    return f"/cgroup/{number}"

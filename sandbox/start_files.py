@@ -1,0 +1,88 @@
+"""What a pod process needs of the host for one container, opened for it by the server: it has no files itself.
+
+spec            the record of what the guest is to be
+run             the record of its run, to be written
+log             the container's log, if it has one
+namespace       keeps the container's mounts
+folder          the root of these, with the container's root and its compiled code in it
+terminal        both ends of its terminal, if it has one
+guest_terminal
+"""
+
+import os
+import time
+from typing import NamedTuple
+
+from sandbox import container_root, run_record
+from sandbox.container_log import open_log
+from sandbox.errors import InvalidSpec, SandboxError, StartFailure
+from sandbox.mount_places import MountPlaces
+from sandbox.records import read_record
+from sandbox.specs import GuestSpec, Run
+
+_START_ERROR_CODE = 128
+_START_ERROR = "StartError"
+_REASON_CHARACTERS = 4000
+
+
+class StartFiles(NamedTuple):
+    names: list[str]
+    descriptors: list[int]
+
+    def add(self, name: str, descriptor: int) -> None:
+        self.names.append(name)
+        self.descriptors.append(descriptor)
+
+    def close(self) -> None:
+        """Also for the second time."""
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+
+def open_all(places: MountPlaces, spec_path: str) -> StartFiles:
+    """By a thread ``apart``. Raises InvalidSpec for a container that was started before, StartFailure,
+    SandboxError."""
+    try:
+        spec = GuestSpec.from_json(read_record(spec_path, "guest"))
+        run = run_record.read(spec.run_path)
+    except FileNotFoundError as error:
+        raise SandboxError(f"record {error.filename} is gone: remove the container and create another one") from error
+    if run != Run():
+        raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
+    files = StartFiles([], [])
+    try:
+        _open_all(files, places, spec, spec_path)
+    except BaseException:
+        files.close()
+        raise
+    return files
+
+
+def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str) -> None:
+    try:
+        files.add("spec", os.open(spec_path, os.O_RDONLY | os.O_CLOEXEC))
+        files.add("run", os.open(spec.run_path, os.O_WRONLY | os.O_CLOEXEC))
+        if spec.log_path:
+            files.add("log", open_log(spec.log_path))
+        if spec.tty:
+            for name, descriptor in zip(("terminal", "guest_terminal"), os.openpty(), strict=True):
+                files.add(name, descriptor)
+        place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
+        files.add("namespace", place.namespace)
+        files.add("folder", place.folder)
+    except OSError as error:
+        raise StartFailure(
+            f"container {spec.container_id} cannot be started: {error.filename}: {error.strerror}"
+        ) from error
+    except StartFailure:
+        raise
+    except SandboxError as error:
+        raise StartFailure(str(error)) from error
+
+
+def record_failure(spec_path: str, text: str) -> Run:
+    """CRI: a container that could not be started is EXITED, 128, StartError, with the error as message."""
+    now = time.time_ns()
+    run = Run(0, now, now, _START_ERROR_CODE, _START_ERROR, text[:_REASON_CHARACTERS])
+    run_record.write_ended(GuestSpec.from_json(read_record(spec_path, "guest")).run_path, run)
+    return run
