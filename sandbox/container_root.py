@@ -153,7 +153,7 @@ def _restrict(tree: int, mount: MountSpec) -> None:
     if mount.recursive:
         attributes |= mount_calls.MOUNT_ATTR_RDONLY
     mount_calls.set_mount_attributes(tree, attributes, propagation, mount_calls.AT_RECURSIVE)
-    if mount.readonly:
+    if mount.readonly and not attributes & mount_calls.MOUNT_ATTR_RDONLY:
         mount_calls.set_mount_attributes(tree, mount_calls.MOUNT_ATTR_RDONLY, 0)
 
 

@@ -10,9 +10,9 @@ however many mounts the host has. What is to be in it is opened before, where th
 long as somebody is in it or holds its descriptor.
 """
 
+import _thread
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -138,8 +138,7 @@ async def apart(make: Callable[[], Made], discard: Callable[[Made], None]) -> Ma
     it when nobody waits for it any more."""
     loop = asyncio.get_running_loop()
     made: asyncio.Future[Made] = loop.create_future()
-    thread = threading.Thread(target=_run, args=(loop, make, made, discard), name="mounts", daemon=True)
-    thread.start()
+    _thread.start_new_thread(_run, (loop, make, made, discard))  # ``threading`` would wait until it runs
     return await made
 
 
