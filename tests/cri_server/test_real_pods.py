@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ import pytest
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
 from tests.images import push_artifact, push_wasi_image
+from tests.prerequisites import require_tool
 from tests.real_node import RealNode, container_config, eventually
-
-HOST_NETWORK = cri.NamespaceOption(network=cri.NODE)
 
 
 def pod_pid(server: RealNode, sandbox_id: str) -> int:
@@ -131,11 +131,37 @@ def test_each_pod_has_an_address_of_its_own_that_is_given_back(server: RealNode)
     assert not server.call("PodSandboxStatus", pod_sandbox_id=pods[0]).status.network.ip
 
 
-def test_a_pod_in_the_hosts_network_shares_it(server: RealNode) -> None:
-    context = cri.LinuxSandboxSecurityContext(namespace_options=HOST_NETWORK)
+@pytest.mark.parametrize(
+    ("options", "shared"),
+    [
+        ({}, set()),
+        ({"network": cri.NODE}, {"net", "uts"}),
+        ({"ipc": cri.NODE}, {"ipc"}),
+        ({"network": cri.NODE, "ipc": cri.NODE, "pid": cri.NODE}, {"net", "uts", "ipc"}),
+    ],
+)
+def test_a_guest_shares_the_nodes_namespaces_that_its_pod_asks_for(
+    server: RealNode, options: dict[str, Any], shared: set[str]
+) -> None:
+    context = cri.LinuxSandboxSecurityContext(namespace_options=cri.NamespaceOption(**options))
     sandbox_id = server.run_pod(linux=cri.LinuxPodSandboxConfig(security_context=context))
-    pid = pod_pid(server, sandbox_id)
-    assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+    container_id = server.start(sandbox_id, "sleeper")
+    response = server.call("ContainerStatus", container_id=container_id, verbose=True)
+    pid = json.loads(response.info["info"])["pid"]
+    for process in (pid, pod_pid(server, sandbox_id)):
+        found = {name: os.readlink(f"/proc/{process}/ns/{name}") for name in ("net", "uts", "ipc", "pid")}
+        assert {name for name, each in found.items() if each == os.readlink(f"/proc/self/ns/{name}")} == shared
+
+
+def test_sysctls_are_set_in_the_pod(server: RealNode) -> None:
+    sysctls = {"net.ipv4.ip_unprivileged_port_start": "77", "kernel/shm_rmid_forced": "1"}
+    sandbox_id = server.run_pod(linux=cri.LinuxPodSandboxConfig(sysctls=sysctls))
+    paths = ["/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/kernel/shm_rmid_forced"]
+    before = [Path(path).read_text() for path in paths]
+    enter = require_tool("nsenter")
+    words = [str(enter), "--target", str(pod_pid(server, sandbox_id)), "--net", "--ipc", "cat", *paths]
+    assert subprocess.check_output(words, text=True).split() == ["77", "1"]
+    assert [Path(path).read_text() for path in paths] == before
 
 
 def test_a_dead_pod_process_is_seen_at_once(server: RealNode) -> None:
