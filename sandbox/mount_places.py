@@ -13,7 +13,9 @@ long as somebody is in it or holds its descriptor.
 import _thread
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import NamedTuple, TypeVar
 
 from sandbox import mount_calls
@@ -24,6 +26,21 @@ _ATTRIBUTES = mount_calls.MOUNT_ATTR_NOSUID | mount_calls.MOUNT_ATTR_NODEV
 _CGROUP_ATTRIBUTES = _ATTRIBUTES | mount_calls.MOUNT_ATTR_NOEXEC
 
 Made = TypeVar("Made")
+
+_in_containers: set[int] = set()
+"""Threads whose root is a container's."""
+
+
+class _NoImports:
+    """What a thread imports whose root is a container's would be the container's, and run as root. Nothing does; but
+    what Python tidies up there, at any moment, may be anybody's."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if _thread.get_ident() in _in_containers:
+            raise ImportError(f"{name} is not imported from the files of a container", name=name)
+
+
+sys.meta_path.insert(0, _NoImports())
 
 
 class Place(NamedTuple):
@@ -76,6 +93,7 @@ class MountPlaces:
         try:
             os.chroot(ROOT)
             os.chdir("/")
+            _in_containers.add(_thread.get_ident())
             furnish()
             return Place(itself.mounts(), folder)
         except BaseException:
@@ -154,6 +172,8 @@ def _run(
         loop.call_soon_threadsafe(_fail, made, error)
     else:
         loop.call_soon_threadsafe(_hand_over, made, result, discard)
+    finally:
+        _in_containers.discard(_thread.get_ident())  # the next thread may get its number
 
 
 def _hand_over(made: "asyncio.Future[Made]", result: Made, discard: Callable[[Made], None]) -> None:

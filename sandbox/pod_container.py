@@ -29,6 +29,7 @@ START_SECONDS = 60.0
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
 _SCORE_BYTES = 16
+_DIGITS = 20
 _REASON_CHARACTERS = 4000
 """So that it fits a packet, however it is encoded."""
 
@@ -272,7 +273,7 @@ class PodContainer:
     def _take_end(self, report: bytes) -> str:
         """Why it ended, if it said so. A guest that was taken over may write what it likes."""
         memory, _, message = report.partition(b" ")
-        self._grown_to = int(memory) if memory.isdigit() else self._grown_to
+        self._grown_to = int(memory) if memory.isdigit() and len(memory) < _DIGITS else self._grown_to
         return os.fsdecode(message)
 
     def _drain(self) -> None:

@@ -233,19 +233,21 @@ def test_a_masked_symlink_masks_what_it_leads_to_inside(node: Node, image: Path)
     assert "denied" in tool(node, "cat /etc/hosts", lower=str(image), masked_paths=["/secret"])[0]
 
 
-def test_nothing_in_a_container_gives_rights(node: Node, image: Path, volume: Path) -> None:
+@pytest.mark.parametrize("lower", [False, True])
+def test_nothing_in_a_container_gives_rights(node: Node, image: Path, volume: Path, lower: bool) -> None:
     """Neither a set-user-id program nor, but for the harmless ones, a device."""
+    covered = "etc/hosts" if lower else "data/note"
 
     def look(root: Path) -> None:
-        for path in ("", "data", "etc/hosts"):
+        for path in ("", "data", covered):
             flags = os.statvfs(root / path).f_flag
             assert flags & os.ST_NOSUID, path
             assert flags & os.ST_NODEV, path
         assert os.statvfs(root / "dev" / "null").f_flag & HARMLESS_DEVICE == HARMLESS_DEVICE
-        assert os.statvfs(root / "etc" / "hosts").f_flag & COVER == COVER
+        assert os.statvfs(root / covered).f_flag & COVER == COVER
 
-    words: dict[str, Any] = {"mounts": [mount(volume, "/data"), *devices()], "masked_paths": ["/etc/hosts"]}
-    started(node, idle(node, lower=str(image), **words), look)
+    words: dict[str, Any] = {"mounts": [mount(volume, "/data"), *devices()], "masked_paths": ["/" + covered]}
+    started(node, idle(node, lower=str(image) if lower else "", **words), look)
 
 
 def test_a_symlinked_source_is_followed_on_the_host(node: Node, tmp_path: Path, volume: Path) -> None:

@@ -93,3 +93,10 @@ def test_the_memory_of_a_guest_that_has_just_died_is_not_limited_any_more(node: 
         container._pid, container._memory_limit = dead.pid, 4096
         with pytest.raises(GuestGone, match=f"container {spec.container_id} has ended: its memory cannot be limited"):
             container.limit_memory(1 << 20)
+
+
+@pytest.mark.parametrize("memory", [b"9" * 5000, b"-1", b"x", b""])
+def test_a_guest_that_was_taken_over_reports_what_it_likes(memory: bytes) -> None:
+    container = PodContainer.__new__(PodContainer)
+    container._grown_to = 7
+    assert (container._take_end(memory + b" why \xff"), container._grown_to) == ("why \udcff", 7)
