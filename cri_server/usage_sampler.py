@@ -128,8 +128,8 @@ async def keep_sampling(runtime: "Runtime") -> None:
                 runtime.containers.all(),
                 runtime.sandboxes.all(),
             )
-        except OSError as error:
-            log.error("the usage of containers cannot be sampled", error=str(error))
+        except Exception:
+            log.exception("the usage of containers cannot be sampled: until it can, the last figures stay")
         await asyncio.sleep(_PERIOD_SECONDS)
 
 

@@ -75,6 +75,7 @@ def test_what_the_kernel_keeps_in_one_is_set_together() -> None:
     result = Resources(cpu_quota=1, cpu_period=2, cpu_shares=3, memory_limit_in_bytes=5, memory_swap_limit_in_bytes=6)
     assert touched(Resources(cpu_quota=1), result) == Limits(cpu_quota=1, cpu_period=2)
     assert touched(Resources(memory_swap_limit_in_bytes=6), result) == Limits(memory_limit=5, memory_swap=6)
+    assert touched(Resources(memory_limit_in_bytes=5), result) == Limits(memory_limit=5, memory_swap=6)
     assert touched(Resources(cpu_shares=3), result) == Limits(cpu_shares=3)
     assert touched(Resources(oom_score_adj=3), result) == Limits()
 

@@ -1,9 +1,14 @@
 """What is measured in the background, over plain files in place of the kernel's."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from cri_server import usage_sampler
 from cri_server.container_store import Container
 from cri_server.usage_sampler import UsageSampler
+from image_store.usage import Taken, of_folder
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
 from tests.cri_server.version_2_group import group_of_container, group_of_pod, use_version_2
@@ -48,8 +53,10 @@ def test_cpu_usage_of_late_is_told_once_it_was_watched_for_a_while(node: Run) ->
         stage.uses_cpu(1_000_000)
         assert stage.sampler.nano_cores(stage.container.id, SECOND) is None
         stage.sample()
+        assert stage.sampler.nano_cores(stage.container.id, SECOND) is None
+        stage.now += 4 * SECOND
         assert stage.sampler.nano_cores(stage.container.id, SECOND) is None, "a moment is no window"
-        stage.now += 10 * SECOND
+        stage.now += 6 * SECOND
         assert stage.sampler.nano_cores(stage.container.id, 6 * SECOND) == SECOND // 2
         assert stage.sampler.nano_cores(stage.container.record.sandbox_id, 2 * SECOND) == 0
 
@@ -109,6 +116,29 @@ def test_a_new_layer_is_measured_when_it_is_asked_for_unless_it_is_large(node: R
     node(scenario)
 
 
+def test_a_layer_whose_walk_takes_long_is_left_alone_for_a_while(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(node: Node) -> None:
+        stage = await staged(node)
+
+        def slowly(folder: Path) -> Taken:
+            stage.now += 3 * SECOND
+            return of_folder(folder)
+
+        monkeypatch.setattr(usage_sampler, "of_folder", slowly)
+        stage.sample()
+        before = stage.inodes()
+        (stage.upper / "fresh").touch()
+        seen = []
+        for seconds in (59, 1):
+            stage.now += seconds * SECOND
+            stage.uses_cpu(stage.now)
+            stage.sample()
+            seen.append(stage.inodes() - before)
+        assert seen == [0, 1]
+
+    node(scenario)
+
+
 def test_what_a_container_wrote_last_is_measured_after_its_end_and_forgotten_with_it(node: Run) -> None:
     async def scenario(node: Node) -> None:
         stage = await staged(node)
@@ -121,5 +151,27 @@ def test_what_a_container_wrote_last_is_measured_after_its_end_and_forgotten_wit
         await node.client("RemoveContainer", container_id=stage.container.id)
         stage.sample()
         assert stage.sampler.layers() == []
+
+    node(scenario)
+
+
+def test_sampling_goes_on_after_a_failure(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else all layers would stay as large, and all containers as busy, as they were then."""
+    monkeypatch.setattr(usage_sampler, "_PERIOD_SECONDS", 0.01)
+
+    async def scenario(node: Node) -> None:
+        calls: list[object] = []
+
+        def sample(*arguments: object) -> None:
+            calls.append(arguments)
+            if len(calls) == 1:
+                raise ValueError("what nobody has thought of")
+
+        monkeypatch.setattr(node.runtime.usage_sampler, "sample", sample)
+        sampling = asyncio.create_task(usage_sampler.keep_sampling(node.runtime))
+        while len(calls) < 2 and not sampling.done():
+            await asyncio.sleep(0.01)
+        assert not sampling.done()
+        sampling.cancel()
 
     node(scenario)

@@ -6,6 +6,7 @@
 ;;   code N       exits with a number      trap         traps three calls deep, after a line
 ;;   sleep        prints a line, sleeps    busy         prints a line, computes for ever
 ;;   random       prints 32 random letters grow         takes 1 GiB, or prints that it was refused
+;;   x            prints its arguments, one a line, and run returns an error
 (component
   (import "wasi:cli/environment@0.2.0" (instance $environment
     (export "get-environment" (func (result (list (tuple string string)))))
@@ -204,6 +205,7 @@
       (if (i32.eq (local.get $use) (i32.const 0x62)) (then (call $busy)))
       (if (i32.eq (local.get $use) (i32.const 0x72)) (then (call $random)))
       (if (i32.eq (local.get $use) (i32.const 0x67)) (then (call $grow)))
+      (if (i32.eq (local.get $use) (i32.const 0x78)) (then (call $arguments) (return (i32.const 1))))
       (i32.const 0)))
 
   (core instance $tool (instantiate $tool

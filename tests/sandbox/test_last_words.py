@@ -47,6 +47,28 @@ def test_who_lacks_another_memory_has_its_own_exit_code(node: Node, tty: bool) -
     in_pod(node, scenario)
 
 
+def test_of_a_component_it_counts_what_its_group_has_used(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "component", "x", "accelerator is out of memory", memory_limit=LIMIT, tty=True)
+        run = await end_of(process, node, spec)
+        assert (run.exit_code, run.reason) == (1, "Error")
+        assert "the guest said that it was out of memory, of which it had " in run.message
+
+    in_pod(node, scenario)
+
+
+def test_a_limit_that_was_lifted_ends_nobody(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec, exits = limited(node, pod, "gives_up_in_pieces"), Exits(process)
+        await start(process, node, spec)
+        await until(lambda: bool(said(spec)))
+        await process.limit_memory(spec.container_id, 0)
+        run = await exits.next()
+        assert (run.exit_code, run.reason, run.message) == (2, "Error", "")
+
+    in_pod(node, scenario)
+
+
 @pytest.mark.parametrize(
     ("said_so", "memory", "limit", "true"),
     [

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -5,8 +6,9 @@ from typing import Any
 import grpc
 import pytest
 
+from cri_server.container_store import ContainerRecord
 from cri_server.cri_v1 import api_pb2 as cri
-from sandbox.errors import PodProcessGone
+from sandbox.errors import DiskFull, PodProcessGone
 from sandbox.records import read_record
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
@@ -157,6 +159,67 @@ def test_what_was_in_force_is_put_back_when_a_later_step_fails(node: Run) -> Non
         assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
         assert [text[: len(old)] for text, old in zip(_both(node, container_id), before, strict=True)] == before
         assert (await shown(node, container_id)).memory_limit_in_bytes == 64 * MIB
+
+    node(scenario)
+
+
+def test_the_score_is_put_back_too(node: Run) -> None:
+    async def scenario(node: Node) -> None:
+        container_id = await running(node)
+        guest = await asyncio.create_subprocess_exec("/bin/sleep", "60")
+        score = Path(f"/proc/{guest.pid}/oom_score_adj")
+        before = score.read_text()
+        (group_of(node, container_id) / "cgroup.procs").write_text(f"{guest.pid}\n")
+        node.gate.fail["limit_memory"] = PodProcessGone("pod process is gone")
+        await refused(node, container_id, oom_score_adj=900, memory_limit_in_bytes=128 * MIB)
+        assert score.read_text() == before
+        del node.gate.fail["limit_memory"]
+        await update(node, container_id, oom_score_adj=900)
+        assert score.read_text() == "900\n"
+        (group_of(node, container_id) / "cgroup.procs").write_text("")
+        guest.kill()
+        await guest.wait()
+
+    node(scenario)
+
+
+def test_nothing_is_left_of_a_change_that_cannot_be_recorded(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(node: Node) -> None:
+        container_id = await running(node)
+        await update(node, container_id, cpu_quota=20_000, memory_limit_in_bytes=64 * MIB)
+        [process] = node.pods.processes.values()
+        before = _both(node, container_id), recorded(node, container_id), dict(process.memory_limits)
+        save, full = ContainerRecord.save, [DiskFull("the disk is full: free some space")]
+
+        def save_when_there_is_room(record: ContainerRecord, path: str) -> None:
+            if full:
+                raise full.pop()
+            save(record, path)
+
+        monkeypatch.setattr(ContainerRecord, "save", save_when_there_is_room)
+        error = await refused(node, container_id, cpu_quota=30_000, memory_limit_in_bytes=96 * MIB)
+        assert "the disk is full" in (error.details() or "")
+        assert (_both(node, container_id), recorded(node, container_id), process.memory_limits) == before
+        assert (await shown(node, container_id)).memory_limit_in_bytes == 64 * MIB
+
+    node(scenario)
+
+
+def test_a_change_waits_for_a_start_that_is_under_way(node: Run) -> None:
+    """Else it would change the record only, of which the guest has been told before."""
+
+    async def scenario(node: Node) -> None:
+        container_id = await node.create(await node.run_pod())
+        node.gate.hold("start")
+        starting = asyncio.ensure_future(node.client("StartContainer", container_id=container_id))
+        await node.gate.reached["start"].wait()
+        changing = asyncio.create_task(update(node, container_id, memory_limit_in_bytes=64 * MIB))
+        done, _ = await asyncio.wait([changing], timeout=0.2)
+        assert not done
+        node.gate.release("start")
+        await asyncio.gather(starting, changing)
+        [process] = node.pods.processes.values()
+        assert process.memory_limits[container_id] > 0
 
     node(scenario)
 

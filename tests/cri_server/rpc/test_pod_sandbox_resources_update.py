@@ -21,6 +21,11 @@ def test_it_is_recorded_and_shown(node: Run) -> None:
         assert linux["resources"] == {"cpu_shares": "512", "memory_limit_in_bytes": str(1 << 26)}
         assert linux["overhead"] == {"cpu_shares": "2"}
         assert response.status.state == cri.SANDBOX_READY
+        less = cri.LinuxContainerResources(cpu_shares=1)
+        await node.client("UpdatePodSandboxResources", pod_sandbox_id=sandbox_id, overhead=less)
+        response = await node.client("PodSandboxStatus", pod_sandbox_id=sandbox_id, verbose=True)
+        changed = json.loads(response.info["info"])["config"]["linux"]
+        assert changed == linux | {"overhead": {"cpu_shares": "1"}}
 
     node(scenario)
 

@@ -45,6 +45,9 @@ def test_the_limit_that_the_kubelet_sets_above_counts(node: Run) -> None:
         (group.parent / "memory.max").write_text(f"{16 << 20}\n")
         stats = (await node.client("PodSandboxStats", pod_sandbox_id=sandbox_id)).stats
         assert stats.linux.memory.available_bytes.value == 9 << 20
+        (group / "memory.max").write_text(f"{12 << 20}\n")
+        stats = (await node.client("PodSandboxStats", pod_sandbox_id=sandbox_id)).stats
+        assert stats.linux.memory.available_bytes.value == 5 << 20, "the closer one"
 
     node(scenario)
 

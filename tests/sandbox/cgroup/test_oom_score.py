@@ -67,3 +67,20 @@ def test_a_score_that_may_not_be_lowered_is_refused(layout: tree.Layout, group: 
     with pytest.raises(NotSupported, match="cannot be lowered to -900: .*; give the server CAP_SYS_RESOURCE"):
         oom_score.update(layout, group, -900)
     assert score_of(pids[0]) == before
+
+
+def test_the_processes_before_the_one_that_refuses_get_their_own_back(
+    layout: tree.Layout, group: str, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(put(layout, group, children, 2))
+    before, write = score_of(first), oom_score._write
+
+    def write_but_one(pid: int, value: bytes) -> None:
+        if pid == second:
+            raise NotSupported("not this one")
+        write(pid, value)
+
+    monkeypatch.setattr(oom_score, "_write", write_but_one)
+    with pytest.raises(NotSupported, match="not this one"):
+        oom_score.update(layout, group, before + 100)
+    assert score_of(first) == before
