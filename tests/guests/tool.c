@@ -102,6 +102,10 @@ static void remove_file(char **words) {
     check(unlink(words[0]) == 0, words[0]);
 }
 
+static void rename_file(char **words) {
+    check(rename(words[0], words[1]) == 0, words[0]);
+}
+
 static void make_symlink(char **words) {
     check(symlink(words[0], words[1]) == 0, words[1]);
 }
@@ -238,6 +242,7 @@ static const struct {
     {"kind", 1, print_kind, "PATH"},
     {"line", 1, print_long_line, "BYTES"},
     {"link", 2, make_symlink, "TARGET PATH"},
+    {"rename", 2, rename_file, "FILE PATH"},
     {"ls", 1, list_directory, "DIRECTORY"},
     {"mkdir", 1, make_directory, "DIRECTORY"},
     {"print", 1, print_text, "TEXT"},

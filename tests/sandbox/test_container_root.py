@@ -220,6 +220,20 @@ def test_a_masked_path_is_there_and_cannot_be_opened(node: Node, image: Path, vo
     assert volume.joinpath("note").read_text() == "of the volume\n"
 
 
+@pytest.mark.parametrize(
+    ("path", "renamed", "inside"),
+    [("/data/note", "/data/other", ""), ("/data/deep", "/data/other", "/note"), ("/etc/hosts", "/etc/other", "")],
+)
+def test_what_is_masked_stays_so_under_another_name(
+    node: Node, image: Path, volume: Path, path: str, renamed: str, inside: str
+) -> None:
+    volume.joinpath("deep").mkdir()
+    volume.joinpath("deep", "note").write_text("deep in the volume\n")
+    words: dict[str, Any] = {"lower": str(image), "mounts": [mount(volume, "/data")], "masked_paths": [path]}
+    [line] = tool(node, f"rename {path} {renamed} then cat {renamed}{inside}", **words)
+    assert "denied" in line or "busy" in line
+
+
 def test_a_read_only_path_is_not_written(node: Node, image: Path, volume: Path) -> None:
     words = {"lower": str(image), "mounts": [mount(volume, "/data")], "readonly_paths": ["/etc", "/data", "/proc/sys"]}
     for command in ("write /etc/new x", "write /etc/hosts x", "write /data/note x", "rm /data/note"):
