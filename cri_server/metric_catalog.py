@@ -86,7 +86,12 @@ def _spec(value: Callable[[cri.LinuxContainerResources], int]) -> Callable[[Cont
 
 
 def _traffic(value: Callable[[DeviceTraffic], int]) -> Callable[[ContainerFigures], Iterable[Value]]:
-    return lambda figures: [((device_path(each.major, each.minor),), value(each)) for each in figures.accounts.devices]
+    return lambda figures: [((_device(each),), value(each)) for each in figures.accounts.devices]
+
+
+def _device(traffic: DeviceTraffic) -> str:
+    """One without a name by its numbers: Prometheus refuses two samples of one series, and all others with them."""
+    return device_path(traffic.major, traffic.minor) or f"{traffic.major}:{traffic.minor}"
 
 
 def _stalled(pressure: Callable[[Usage], Pressure | None], full: bool) -> Callable[[ContainerFigures], Iterable[Value]]:
@@ -112,7 +117,7 @@ def _faults(figures: ContainerFigures) -> Iterable[Value]:
 
 def _blkio(figures: ContainerFigures) -> Iterable[Value]:
     return [
-        ((device_path(each.major, each.minor), str(each.major), str(each.minor), operation), count)
+        ((_device(each), str(each.major), str(each.minor), operation), count)
         for each in figures.accounts.devices
         for operation, count in (("Read", each.read_bytes), ("Write", each.written_bytes))
     ]
