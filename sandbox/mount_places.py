@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sandbox import mount_calls
 from sandbox.errors import SandboxError
@@ -169,11 +169,18 @@ def _run(
     try:
         result = make()
     except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        loop.call_soon_threadsafe(_fail, made, error)
+        _tell(loop, lambda: None, _fail, made, error)
     else:
-        loop.call_soon_threadsafe(_hand_over, made, result, discard)
+        _tell(loop, lambda: discard(result), _hand_over, made, result, discard)
     finally:
         _in_containers.discard(_thread.get_ident())  # the next thread may get its number
+
+
+def _tell(loop: asyncio.AbstractEventLoop, untold: Callable[[], None], tell: Callable[..., None], *what: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(tell, *what)
+    except RuntimeError:  # the server has ended meanwhile
+        untold()
 
 
 def _hand_over(made: "asyncio.Future[Made]", result: Made, discard: Callable[[Made], None]) -> None:

@@ -13,7 +13,7 @@ files and all capabilities that it can do without before its first guest, and is
     confine         layout; namespace           -               (the pod's group stands; before the first start)
     start           container, carried; files   run             (when the guest runs)
     signal          container, number           -
-    reopen_log      container; file             -
+    reopen_log      container; file, if any     -
     limit_memory    container, size             -               (bytes a memory of the guest may grow to; 0: any)
     shutdown        -                           none: the end of the connection is the answer
 
@@ -274,8 +274,9 @@ class PodProcess:
         container = self._containers.get(request["container"])
         if container is None:
             raise InvalidSpec(f"container {request['container']} is not running: its log has no writer to reopen it")
-        container.log.go_on_in(carried[0])
-        carried.clear()
+        if carried:  # one without a log has none to go on in
+            container.log.go_on_in(carried[0])
+            carried.clear()
         return {}
 
     def _process_limit_memory(self, request: control.Message) -> control.Message:

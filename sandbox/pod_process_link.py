@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 CONTROL_SOCKET = "control.sock"
 _ANSWER_SECONDS = 30
+_OPEN_SECONDS = 60.0
+"""What it may take to find what a container's mounts are of: a server of files that is down answers never."""
 _HANDED_FILES = 2
 """The version from which on a pod process has no files of its own."""
 
@@ -124,8 +126,16 @@ class PodProcess:
         return self.in_host(_run(answer))
 
     async def _open_files(self, container_id: str, spec_path: str) -> StartFiles:
+        """The thread that nobody waits for any more ends when the kernel lets it."""
         async with self._failure_recorded(container_id, spec_path):
-            return await apart(lambda: start_files.open_all(self._places, spec_path), StartFiles.close)
+            try:
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    return await apart(lambda: start_files.open_all(self._places, spec_path), StartFiles.close)
+            except TimeoutError as error:
+                raise StartFailure(
+                    f"container {container_id} did not start within {_OPEN_SECONDS:.0f} s: "
+                    "look for what its mounts wait for"
+                ) from error
 
     async def _start_version_1(self, container_id: str, spec_path: str) -> Run:
         async with self._failure_recorded(container_id, spec_path):
@@ -161,11 +171,12 @@ class PodProcess:
         if self.version < _HANDED_FILES or not path:
             await self._link.request("reopen_log", container=container_id)
             return
-        file = await asyncio.to_thread(open_log, path)
+        file, is_new = await asyncio.to_thread(_open_log, path)
         try:
             await self._link.request("reopen_log", (file,), container=container_id)
         except SandboxError:
-            await asyncio.to_thread(_discard_unused, path)
+            if is_new:  # else it may be the one that is still written to
+                await asyncio.to_thread(_discard_unused, path)
             raise
         finally:
             os.close(file)
@@ -275,6 +286,12 @@ async def _in_time(answer: Awaitable[control.Message], sandbox_id: str) -> contr
             return await answer
     except TimeoutError as error:
         raise PodProcessGone(f"pod process of {sandbox_id} does not answer: its cgroup has to be killed") from error
+
+
+def _open_log(path: str) -> tuple[int, bool]:
+    """Its descriptor, and whether it was made for that. Raises SandboxError."""
+    is_new = not os.path.lexists(path)
+    return open_log(path), is_new
 
 
 def _discard_unused(path: str) -> None:

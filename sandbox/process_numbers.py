@@ -1,9 +1,17 @@
 """How the host numbers the processes of a pod."""
 
+MOST_CHILDREN = 1000
+"""More than a pod has containers. A pod process that was taken over can have any number, and the server does nothing
+else while it looks at them."""
+
 
 def in_host(pod: int, guest: int) -> int:
-    """The number of that child of process ``pod`` which has the number ``guest`` in the pod; 0 where there is none."""
-    for child in _read(f"/proc/{pod}/task/{pod}/children").split():
+    """The number of that child of process ``pod`` which has the number ``guest`` in the pod; 0 where there is none.
+
+    The youngest come first: one that was just started is asked for most.
+    """
+    children = _read(f"/proc/{pod}/task/{pod}/children").split()
+    for child in reversed(children[-MOST_CHILDREN:]):
         if _innermost_number(child) == guest:
             return int(child)
     return 0

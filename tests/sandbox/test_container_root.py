@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import syscalls
+from sandbox import pod_process_link, run_record, syscalls
 from sandbox.errors import StartFailure
 from sandbox.specs import GuestSpec, MountSpec, Run
 from tests.guests.compiled import guest
+from tests.prerequisites import require_file
 from tests.sandbox.conftest import Exits, Node, log_lines
 
 _MS_SHARED = 1 << 20
@@ -273,6 +274,26 @@ def test_a_symlinked_source_is_followed_on_the_host(node: Node, tmp_path: Path, 
 def test_a_missing_source_is_a_failed_start(node: Node, tmp_path: Path) -> None:
     with pytest.raises(StartFailure, match="missing' at '/data' failed: No such file"):
         started(node, idle(node, mounts=[mount(tmp_path / "missing", "/data")]))
+
+
+@pytest.mark.filterwarnings("error")  # of the thread that has waited, and has nobody to tell at its end
+def test_a_source_that_does_not_answer_is_a_failed_start(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a file server that is down."""
+    monkeypatch.setattr(pod_process_link, "_OPEN_SECONDS", 0.5, raising=False)
+    spec = idle(node)._replace(mounts=[mount(tmp_path / "served" / "folder", "/data")])
+    tmp_path.joinpath("served").mkdir()
+    server = os.open(require_file("/dev/fuse", "load the module fuse"), os.O_RDWR | os.O_CLOEXEC)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    syscalls.mount("served", str(tmp_path / "served"), "fuse", 0, options)
+    try:
+        with pytest.raises(StartFailure, match="did not start within .* mounts wait for"):
+            started(node, spec)
+    finally:
+        os.close(server)
+        syscalls.unmount(str(tmp_path / "served"), syscalls.MNT_DETACH)
+    assert run_record.read(spec.run_path).exit_code == 128
 
 
 def test_a_mount_on_what_is_of_the_other_kind_is_a_failed_start(node: Node, image: Path, volume: Path) -> None:

@@ -224,6 +224,15 @@ def test_reopening_the_log_of_none_is_refused(node: Node) -> None:
     in_pod(node, scenario)
 
 
+def test_without_a_log_there_is_nothing_to_reopen(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "sleeper", log_path="")
+        await start(process, node, spec)
+        await process.reopen_log(spec.container_id, "")
+
+    in_pod(node, scenario)
+
+
 def test_a_failed_start_is_128_with_the_cause(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         exits = Exits(process)
@@ -640,6 +649,30 @@ def test_a_full_disk_blocks_the_log_and_loses_nothing(node: Node) -> None:
         node.grow_disk(64 << 20)
         assert (await exits.next()).exit_code == 0
         assert len(log_lines(spec)) == 100_000
+
+    in_pod(node, scenario)
+
+
+async def reopen_until_refused(process: PodProcess, spec: GuestSpec) -> None:
+    """Until the guest has written."""
+    while True:
+        await process.reopen_log(spec.container_id, spec.log_path)
+
+
+def test_an_empty_log_that_cannot_be_reopened_stays(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        exits = Exits(process)
+        path = node.small_disk(1 << 20) / "0.log"
+        path.with_name("filler").write_bytes(b"x" * ((1 << 20) - os.sysconf("SC_PAGE_SIZE")))
+        path.with_name("rest").write_bytes(b"x")
+        assert os.statvfs(path.parent).f_bavail == 0
+        spec = node.guest_spec(pod, "flood", "1000", log_path=str(path))
+        await start(process, node, spec)
+        with pytest.raises(SandboxError, match="takes no more"):
+            await reopen_until_refused(process, spec)
+        node.grow_disk(64 << 20)
+        await exits.next()
+        await until(lambda: path.exists() and len(log_lines(spec)) == 1000)
 
     in_pod(node, scenario)
 
