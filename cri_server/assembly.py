@@ -16,6 +16,8 @@ from sandbox.cgroup import driver, tree
 from sandbox.errors import SandboxError
 from sandbox.file_system import file_system_of
 from sandbox.network.bridge import BridgeNetwork, BridgeSettings
+from sandbox.network.chosen import ChosenNetwork
+from sandbox.network.cni.network import CniNetwork, CniSettings
 from sandbox.network.provider import NetworkProvider
 from sandbox.pod_processes import PodProcesses
 
@@ -61,11 +63,23 @@ async def _open_pods(settings: Settings, paths: Paths, images: ImageStore, stack
 
 async def _open_network(settings: Settings, paths: Paths, stack: AsyncExitStack) -> NetworkProvider:
     """A network that does not work yet is no reason not to serve: Status tells it, and the host's can be used."""
-    wanted = BridgeSettings(bridge=settings.network.bridge, subnet=settings.network.subnet)
-    network = BridgeNetwork(Path(paths.root), Path(paths.state), wanted)
+    cni = _cni_network(settings, paths)
+    network = ChosenNetwork(cni, None if settings.network.cni_conf_dir else _own_network(settings, paths))
     await network.open()
     stack.push_async_callback(network.close)
     return network
+
+
+def _own_network(settings: Settings, paths: Paths) -> BridgeNetwork:
+    wanted = BridgeSettings(bridge=settings.network.bridge, subnet=settings.network.subnet)
+    return BridgeNetwork(Path(paths.root), Path(paths.state), wanted)
+
+
+def _cni_network(settings: Settings, paths: Paths) -> CniNetwork:
+    wanted = settings.network
+    folders = tuple(Path(folder) for folder in wanted.cni_bin_dirs)
+    conf_dir = Path(wanted.cni_conf_dir) if wanted.cni_conf_dir else None
+    return CniNetwork(Path(paths.root), Path(paths.state), CniSettings(conf_dir, folders, wanted.cni_plugin_seconds))
 
 
 def _cgroup_driver(settings: Settings, layout: tree.Layout) -> str:

@@ -22,6 +22,10 @@ def _absolute(path: str) -> str:
     return path
 
 
+def _optional_path(path: str) -> str:
+    return _absolute(path) if path else path
+
+
 def _subnet(text: str) -> str:
     try:
         if text:
@@ -52,6 +56,7 @@ def _metrics_address(text: str) -> str:
 
 
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+OptionalPath = Annotated[str, AfterValidator(_optional_path)]
 Subnet = Annotated[str, AfterValidator(_subnet)]
 Registry = Annotated[str, AfterValidator(_registry)]
 MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
@@ -87,7 +92,7 @@ class CgroupSettings(Section):
 
 
 class NetworkSettings(Section):
-    """The network of pods that do not use the host's: a bridge of wasmlet's own."""
+    """The network of pods that do not use the host's: a bridge of wasmlet's own, or CNI plugins."""
 
     bridge: str = Field(
         default="",
@@ -103,6 +108,20 @@ class NetworkSettings(Section):
             "Addresses for pods until the kubelet announces the node's pod CIDR; "
             '"": a free /24 of 10.88.0.0/16, chosen at the first start.'
         ),
+    )
+    cni_conf_dir: OptionalPath = Field(
+        default="",
+        description=(
+            "Folder of CNI networks, as in /etc/cni/net.d; the first of its files, by name, is the network of pods. "
+            '"": wasmlet\'s own bridge.'
+        ),
+    )
+    cni_bin_dirs: list[AbsolutePath] = Field(
+        default=["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"],
+        description="Folders of CNI plugins; a program in an earlier one counts.",
+    )
+    cni_plugin_seconds: int = Field(
+        default=60, ge=1, description="A CNI plugin that runs longer is killed, and has failed."
     )
 
 

@@ -3,7 +3,8 @@
 root/                               lasting
     lock
     images/                         of image_store
-    network/                        of the network provider
+    network.record                  of wasmlet's own network
+    cni/<sandbox id>                attachments to CNI networks
     pods/<sandbox id>/
         sandbox.record
         containers/<container id>/
@@ -16,6 +17,7 @@ root/                               lasting
 state/                              volatile
     lock
     pods/<sandbox id>/              control socket; hosts, hostname, resolv.conf
+    netns/<sandbox id>              network namespaces of pods on CNI networks
 """
 
 import os

@@ -5,6 +5,7 @@ SELinux labels, a PID namespace) is accepted and recorded.
 """
 
 import re
+from ipaddress import ip_address
 
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest, NotOffered
@@ -13,13 +14,14 @@ from cri_server.sandbox_store import has_host_network
 HANDLERS = ("", "wasmlet")
 """CRI: "" is the default one."""
 
+_HIGHEST_PORT = 65535
 _SYSCTL_NAME = re.compile(r"[a-z0-9_-]+([./][a-zA-Z0-9_-]+)+")
 _IPC_SYSCTLS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 
 
-def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool) -> None:
-    """Raises InvalidRequest, NotOffered."""
+def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool, host_ports: bool = False) -> None:
+    """``host_ports``: whether the network of pods publishes them. Raises InvalidRequest, NotOffered."""
     check_metadata(request.config)
     name = request.config.metadata.name
     if request.runtime_handler not in HANDLERS:
@@ -31,7 +33,7 @@ def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool) ->
     _check_user(request.config)
     check_namespaces(request.config.linux.security_context.namespace_options, f"pod sandbox {name}")
     _check_paths(request.config)
-    _check_ports(request.config)
+    _check_ports(request.config, host_ports)
     _check_sysctls(request.config)
     if reject_privileged and request.config.linux.security_context.privileged:
         raise InvalidRequest(f"pod sandbox {name} is privileged, which has no meaning for WebAssembly: remove that")
@@ -74,14 +76,39 @@ def check_namespaces(options: cri.NamespaceOption, subject: str) -> None:
         raise InvalidRequest(f"{subject} asks for a user namespace, which wasmlet does not offer: leave the host's")
 
 
-def _check_ports(config: cri.PodSandboxConfig) -> None:
-    """In the host's network every port is a host port already; elsewhere none is published yet."""
-    published = [port.host_port for port in config.port_mappings if port.host_port]
-    if published and not has_host_network(config):
+def _check_ports(config: cri.PodSandboxConfig, host_ports: bool) -> None:
+    """In the host's network every port is a host port already; wasmlet's own publishes none yet."""
+    published = [port for port in config.port_mappings if port.host_port]
+    if not published or has_host_network(config):
+        return
+    if not host_ports:
         raise NotOffered(
-            f"host port {published[0]} of pod sandbox {config.metadata.name} cannot be published by this release "
-            "of wasmlet: use a Service or the host's network"
+            f"host port {published[0].host_port} of pod sandbox {config.metadata.name} cannot be published by this "
+            "release of wasmlet on its own network: use a Service, the host's network or a CNI network"
         )
+    for port in published:
+        _check_port(config, port)
+
+
+def _check_port(config: cri.PodSandboxConfig, port: cri.PortMapping) -> None:
+    if not 0 < port.host_port <= _HIGHEST_PORT or not 0 < port.container_port <= _HIGHEST_PORT:
+        raise InvalidRequest(
+            f"pod sandbox {config.metadata.name} publishes port {port.container_port} as {port.host_port}: "
+            f"choose both from 1 to {_HIGHEST_PORT}"
+        )
+    if port.host_ip and not _is_address(port.host_ip):
+        raise InvalidRequest(
+            f"host port {port.host_port} of pod sandbox {config.metadata.name} is to listen on {port.host_ip!r}, "
+            "which is no IP address: give one"
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_sysctls(config: cri.PodSandboxConfig) -> None:

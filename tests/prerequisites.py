@@ -11,7 +11,13 @@ from typing import NoReturn
 import pytest
 
 BUILT_TOOLS = Path(__file__).resolve().parent.parent / ".tools" / "bin"
-SYSTEM_TOOLS = ("/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin", "/opt/cni/bin", "/usr/lib/cni")
+SYSTEM_TOOLS = (
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+)
+CNI_PLUGINS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
 
 def require_tool(name: str) -> Path:
@@ -19,6 +25,12 @@ def require_tool(name: str) -> Path:
     places = os.pathsep.join([str(BUILT_TOOLS), os.environ.get("PATH", ""), *SYSTEM_TOOLS])
     found = shutil.which(name, path=places)
     return Path(found) if found else lacking(f"{name} is not installed: run 'make tools' or install its package")
+
+
+def require_cni_plugin(name: str) -> Path:
+    """Path of a plugin; other programs may have its name. Skips the test without it."""
+    found = shutil.which(name, path=os.pathsep.join(CNI_PLUGINS))
+    return Path(found) if found else lacking(f"CNI plugin {name} is not installed: install containernetworking-plugins")
 
 
 def require_file(path: str | Path, remedy: str) -> Path:

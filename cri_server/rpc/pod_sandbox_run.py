@@ -14,6 +14,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.names import sandbox_name
 from cri_server.object_index import new_id
 from cri_server.operations import start
+from cri_server.pod_request import pod_request
 from cri_server.rpc.pod_sandbox_remove import remove_pod_sandbox
 from cri_server.runtime import Runtime
 from cri_server.sandbox_rules import check_sandbox, dotted
@@ -30,7 +31,7 @@ log = structlog.get_logger()
 
 
 async def run_pod_sandbox(runtime: Runtime, request: cri.RunPodSandboxRequest) -> cri.RunPodSandboxResponse:
-    check_sandbox(request, runtime.settings.security.privileged == "reject")
+    check_sandbox(request, runtime.settings.security.privileged == "reject", runtime.network.publishes_host_ports)
     record = _new_record(runtime, request)
     structlog.contextvars.bind_contextvars(pod=record.id)
     async with Undo() as undo:
@@ -93,7 +94,7 @@ async def _start_process(
     runtime: Runtime, record: SandboxRecord, config: cri.PodSandboxConfig, undo: Undo
 ) -> PodProcess:
     async def attach(netns_path: str) -> None:
-        attachment = await runtime.network.attach(record.id, netns_path)
+        attachment = await runtime.network.attach(record.id, netns_path, pod_request(config))
         record.ips, record.network_state = attachment.ips, attachment.state
 
     undo.add(release_cgroup, runtime, record)

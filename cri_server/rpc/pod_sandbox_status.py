@@ -31,4 +31,5 @@ def _info(sandbox: Sandbox) -> dict[str, object]:
         "config": info.message_fields(sandbox.config),
         "cgroup": sandbox.record.cgroup,
         "network": sandbox.record.network_state,
+        "cniResult": info.cni_result(sandbox.record.network_state),
     }

@@ -23,7 +23,7 @@ from sandbox.network.host_lock import host_lock
 from sandbox.network.names import bridge_name, host_interface, host_interface_alias
 from sandbox.network.network_record import NetworkRecord
 from sandbox.network.own_thread import in_own_thread
-from sandbox.network.provider import Attachment
+from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.network.subnets import free_subnet, parse_subnet, split_pod_cidr
 from sandbox.network.veth_pair import BridgeGone, Pair
 
@@ -47,6 +47,8 @@ class BridgeSettings:
 
 class BridgeNetwork:
     """A ``NetworkProvider``. What blocks runs in threads of its own; the rest belongs to one event loop."""
+
+    publishes_host_ports = False
 
     def __init__(self, root: Path, state: Path, settings: BridgeSettings) -> None:
         """``root`` and ``state``: the server's lasting and volatile folders. Raises InvalidSpec for a wrong subnet."""
@@ -95,7 +97,7 @@ class BridgeNetwork:
             except OSError as error:
                 raise SandboxError(f"bridge {self._host.name} cannot be removed: {error}") from error
 
-    async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+    async def attach(self, sandbox_id: str, netns_path: str, request: PodRequest = NO_REQUEST) -> Attachment:
         attaching = self._in_background(self._attach(sandbox_id, netns_path))
         self._pending[sandbox_id] = attaching
         attaching.add_done_callback(lambda done: self._pending.pop(sandbox_id, None))
@@ -114,7 +116,7 @@ class BridgeNetwork:
             self._cleaning = self._in_background(self._clean_leftovers())
 
     def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
-        if state:
+        if "address" in state:
             self._addresses.hold(sandbox_id, IPv4Interface(state["address"]))
 
     async def sweep(self, live: set[str]) -> None:

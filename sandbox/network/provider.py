@@ -1,6 +1,41 @@
-"""What a pod network has to offer. wasmlet's own is ``bridge.BridgeNetwork``."""
+"""What a pod network has to offer.
 
+wasmlet's own is ``bridge.BridgeNetwork``; ``cni.network.CniNetwork`` uses plugins.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+
+
+class HostPort(NamedTuple):
+    host_port: int
+    container_port: int
+    protocol: str
+    """``tcp``, ``udp`` or ``sctp``."""
+    host_ip: str
+    """"": every address of the host."""
+
+
+class Dns(NamedTuple):
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+class PodRequest(NamedTuple):
+    """What a network may have to know of a pod."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    annotations: Mapping[str, str] = MappingProxyType({})
+    host_ports: tuple[HostPort, ...] = ()
+    dns: Dns = Dns()
+    cgroup_parent: str = ""
+
+
+NO_REQUEST = PodRequest()
 
 
 class Attachment(NamedTuple):
@@ -13,16 +48,21 @@ class Attachment(NamedTuple):
 class NetworkProvider(Protocol):
     """Serves the pods that have a network namespace of their own. A pod is named by its sandbox id."""
 
+    @property
+    def publishes_host_ports(self) -> bool:
+        """Those of ``PodRequest``, or attach says why not."""
+
     async def open(self) -> None:
         """Make the network ready. A failure is told by ``condition`` and tried again in the background, not raised."""
 
     async def close(self) -> None:
         """End all background work. Attached pods stay attached."""
 
-    async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+    async def attach(self, sandbox_id: str, netns_path: str, request: PodRequest = NO_REQUEST) -> Attachment:
         """Give the namespace its interfaces, addresses and routes; all of it stands on return.
 
-        Raises SandboxError. Undoes itself on failure and when it is cancelled.
+        Raises SandboxError; InvalidSpec or NotSupported for a request that cannot be granted. Undoes itself on failure
+        and when it is cancelled.
         """
 
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:

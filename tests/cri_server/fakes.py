@@ -17,7 +17,7 @@ from image_store.resources import Resource
 from image_store.store import Usage
 from sandbox import run_record
 from sandbox.errors import PodProcessGone, StartFailure
-from sandbox.network.provider import Attachment
+from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.pod_processes import Attach
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, PodSpec, ProgramSpec, Run
@@ -199,9 +199,12 @@ class FakePods:
 
 
 class FakeNetwork:
+    publishes_host_ports = False
+
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.attached: dict[str, str] = {}
+        self.requests: list[PodRequest] = []
         self.swept: set[str] | None = None
         self.cidr = ""
         self.state = (True, "", "")
@@ -212,7 +215,8 @@ class FakeNetwork:
     async def close(self) -> None:
         """Never is."""
 
-    async def attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+    async def attach(self, sandbox_id: str, netns_path: str, request: PodRequest = NO_REQUEST) -> Attachment:
+        self.requests.append(request)
         await self._gate.pass_("attach")
         address = f"10.0.0.{len(self.attached) + 2}"
         self.attached[sandbox_id] = address

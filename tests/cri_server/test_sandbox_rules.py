@@ -111,6 +111,25 @@ def test_a_host_port_is_refused_where_it_would_not_be_published() -> None:
     check_sandbox(request(port_mappings=ports, linux=namespaces(network=cri.NODE)), False)
 
 
+def test_host_ports_are_accepted_where_the_network_publishes_them() -> None:
+    ports = [cri.PortMapping(container_port=80, host_port=8080, host_ip="::1")]
+    check_sandbox(request(port_mappings=ports), False, host_ports=True)
+
+
+@pytest.mark.parametrize(
+    ("port", "reason"),
+    [
+        (cri.PortMapping(container_port=80, host_port=70000), "publishes port 80 as 70000"),
+        (cri.PortMapping(container_port=0, host_port=80), "publishes port 0 as 80"),
+        (cri.PortMapping(container_port=80, host_port=-1), "publishes port 80 as -1"),
+        (cri.PortMapping(container_port=80, host_port=80, host_ip="localhost"), "'localhost', which is no IP address"),
+    ],
+)
+def test_host_ports_that_cannot_be_meant_are_refused(port: cri.PortMapping, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason):
+        check_sandbox(request(port_mappings=[port]), False, host_ports=True)
+
+
 def test_privileged_sandboxes_are_refused_where_the_node_says_so() -> None:
     check_sandbox(request(linux=linux(privileged=True)), False)
     with pytest.raises(InvalidRequest, match="privileged"):
