@@ -6,6 +6,7 @@ made and mounted after the root was changed (a symlink of the image cannot lead 
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,7 +95,12 @@ def _restricted(tree: int) -> int:
 
 
 def _overlay(lower: str, upper: str, work: str) -> int:
-    """By their descriptors: overlayfs and the kernel before 6.5 read signs of their own in paths."""
+    """By their descriptors: overlayfs and the kernel before 6.5 read signs of their own in paths.
+
+    ``volatile``: else the pod process, whose hand lets the overlay go, would wait there until all that anybody has
+    written to the disk is on it. No power cut leaves a container that could miss its files.
+    """
+    _forget_earlier(work)
     folders = {"lowerdir": lower, "upperdir": upper, "workdir": work}
     with _closing() as opened:
         found = {
@@ -102,7 +108,14 @@ def _overlay(lower: str, upper: str, work: str) -> int:
             for name, path in folders.items()
         }
         options = {name: f"/proc/self/fd/{descriptor}" for name, descriptor in found.items()}
-        return mount_calls.make_tree("overlay", _HARMLESS, **options)
+        return mount_calls.make_tree("overlay", _HARMLESS, b"volatile", **options)
+
+
+def _forget_earlier(work: str) -> None:
+    """What a server that died before the container ran had made of this is no reason for the kernel to refuse it."""
+    sign = work + "/work/incompat"
+    if os.path.lexists(sign):
+        shutil.rmtree(sign)
 
 
 def _without_root(spec: GuestSpec, error: OSError) -> StartFailure:

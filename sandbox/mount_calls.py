@@ -28,6 +28,7 @@ _MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOVE_MOUNT_T_SYMLINKS = 0x10
 _FSOPEN_CLOEXEC = 1
 _FSMOUNT_CLOEXEC = 1
+_FSCONFIG_SET_FLAG = 0
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 
@@ -104,10 +105,12 @@ def open_tree(path: str) -> int:
     return _checked(_open_tree(_SYS_OPEN_TREE, _AT_FDCWD, os.fsencode(path), flags), path)
 
 
-def make_tree(kind: str, attributes: int, **options: str) -> int:
-    """A descriptor of a new, detached mount."""
+def make_tree(kind: str, attributes: int, *flags: bytes, **options: str) -> int:
+    """A descriptor of a new, detached mount. ``flags``: options without a value."""
     context = _checked(_fsopen(_SYS_FSOPEN, kind.encode(), _FSOPEN_CLOEXEC), kind)
     try:
+        for flag in flags:
+            _checked(_fsconfig(_SYS_FSCONFIG, context, _FSCONFIG_SET_FLAG, flag, None, 0), kind)
         for name, value in options.items():
             arguments = context, _FSCONFIG_SET_STRING, name.encode(), os.fsencode(value), 0
             _checked(_fsconfig(_SYS_FSCONFIG, *arguments), value)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import pod_process_link, run_record, syscalls
+from sandbox import pod_process_link, run_record, start_files, syscalls
 from sandbox.errors import StartFailure
+from sandbox.mount_places import MountPlaces, apart
 from sandbox.specs import GuestSpec, MountSpec, Run
+from sandbox.start_files import StartFiles
 from tests.guests.compiled import guest
 from tests.prerequisites import require_file
 from tests.sandbox.conftest import Exits, Node, log_lines
@@ -83,6 +85,27 @@ def test_what_a_guest_writes_goes_to_its_own_layer(node: Node, image: Path) -> N
     assert tool(node, "cat /etc/hosts", lower=str(image)) == ["of the image"]
     assert image.joinpath("etc", "hosts").read_text() == "of the image\n"
     assert image.joinpath("var", "run").is_symlink()
+
+
+def test_the_end_of_a_container_makes_nobody_wait_for_the_disk(node: Node, image: Path) -> None:
+    """The kernel's sign of an overlay that is not synced, with all else on its disk, when it goes."""
+    spec = idle(node, lower=str(image))
+    started(node, spec, lambda root: None)
+    assert Path(spec.layer, "work", "work", "incompat", "volatile").is_dir()
+
+
+def test_a_start_that_a_dead_server_had_begun_is_begun_anew(node: Node, image: Path) -> None:
+    spec = node.guest_spec(node.pod_spec(), "tool", "cat", "/etc/os-release", lower=str(image))
+    path = node.write(spec)
+
+    async def begin() -> None:
+        places = MountPlaces(str(node.folder))
+        await places.open()
+        (await apart(lambda: start_files.open_all(places, path), StartFiles.close)).close()
+        places.close()
+
+    asyncio.run(begin())
+    assert not started(node, spec).reason.startswith("StartError")
 
 
 def test_nothing_of_the_host_is_left(node: Node, image: Path) -> None:
