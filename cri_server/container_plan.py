@@ -2,12 +2,21 @@
 
 import os
 
-from cri_server import container_limits, container_mounts, container_process, container_volumes, etc_files
+from cri_server import (
+    container_limits,
+    container_mounts,
+    container_ports,
+    container_process,
+    container_volumes,
+    etc_files,
+)
+from cri_server.container_ports import Port
 from cri_server.container_program import Command, find_image, program_spec, resolve_command
 from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
+from cri_server.socket_shim import socket_shim
 from image_store.image import Image
 from sandbox.identity import Identity, resolve_identity
 from sandbox.specs import GuestSpec, MountSpec
@@ -26,6 +35,8 @@ class ContainerPlan:
         self.log_path = _log_path(sandbox.config, config)
         self.command: Command
         self.volumes: list[Volume] = []
+        self.ports: list[Port] = []
+        self.socket_shim: list[str] = []
 
     def guest(self, runtime: Runtime, container_id: str) -> GuestSpec:
         """Reads the image's users and makes host paths that are missing. Raises what is wrong with either."""
@@ -36,11 +47,12 @@ class ContainerPlan:
         folder = runtime.paths.container(self.sandbox.id, container_id)
         own = container_mounts.resolved(self.config, self.volumes, folder)
         mounts = [*self._given(runtime, own), *own]
+        variables = self.variables | container_ports.listening_variables(self.ports)
         made = ["/tmp", self.directory, *(mount.target for mount in mounts)]
         return GuestSpec(
             container_id=container_id,
             argv=self.command.argv,
-            env=[f"{name}={value}" for name, value in self.variables.items()],
+            env=[f"{name}={value}" for name, value in variables.items()],
             working_dir=self.directory,
             program=program_spec(self.command.program),
             lower=rootfs,
@@ -61,6 +73,8 @@ class ContainerPlan:
             run_path=runtime.paths.run(self.sandbox.id, container_id),
             masked_paths=container_mounts.present(context.masked_paths, rootfs, made),
             readonly_paths=container_mounts.present(context.readonly_paths, rootfs, made),
+            listen=[port.number for port in self.ports],
+            socket_shim=self.socket_shim,
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
@@ -74,6 +88,8 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan = ContainerPlan(sandbox, config, find_image(runtime, config))
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
+    plan.ports = container_ports.listening_ports(config, sandbox.config, plan.command.program.accepts)
+    plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
 
 

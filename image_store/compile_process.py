@@ -104,7 +104,8 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     code = bytes(module.serialize())
     entries = imports.entries_of_module(module)
     unmet = imports.unmet_by_module(engine, module)
-    return Facts("module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, digest_of(code)), code
+    accepts = imports.module_accepts(module)
+    return Facts("module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, digest_of(code)), code
 
 
 def _component(wasm: bytes) -> tuple[Facts, bytes]:
@@ -112,7 +113,7 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     component = components.Component(engine, wasm)
     code = bytes(component.serialize())
     unmet = imports.unmet_by_component(engine, component)
-    return Facts("component", tuple(unmet), (), imports.component_runs(component), digest_of(code)), code
+    return Facts("component", tuple(unmet), (), imports.component_runs(component), False, digest_of(code)), code
 
 
 def _refusal(error: wasmtime.WasmtimeError) -> ImageStoreError:

@@ -15,6 +15,8 @@ class Facts(NamedTuple):
     """Functions of a module that a container can start."""
     is_command: bool
     """A module: it exports ``_start``; a component: ``wasi:cli/run``."""
+    accepts: bool
+    """A module of WASI preview 1 that imports the function by which listening sockets are used."""
     code_digest: str
     """Of the compiled code."""
 

@@ -59,3 +59,5 @@ class Program:
     """Imports that nothing here provides, as a user would write them."""
     has_command_entry: bool
     """``entry`` is there (a component: it exports ``wasi:cli/run``)."""
+    accepts: bool = False
+    """A module of WASI preview 1 that uses listening sockets."""

@@ -10,6 +10,7 @@ import wasmtime
 from wasmtime import component as components
 
 _RUN = "wasi:cli/run@0.2.0"
+_ACCEPT = ("wasi_snapshot_preview1", "sock_accept")
 _MISSING = "implementation is missing"
 _STARTS_NOTHING = "resource limit exceeded"
 _OF_RESOURCE = re.compile(r"\[(method|static|constructor)\]([^.]+)")
@@ -39,6 +40,11 @@ def _mismatch_of_module(linker: wasmtime.Linker, module: wasmtime.Module) -> lis
     except wasmtime.WasmtimeError as error:
         return [_one_line(error)]
     return []
+
+
+def module_accepts(module: wasmtime.Module) -> bool:
+    """Preview 1 has no other way to use a listening socket."""
+    return any((item.module, item.name) == _ACCEPT for item in module.imports)
 
 
 def entries_of_module(module: wasmtime.Module) -> list[str]:

@@ -10,7 +10,8 @@ import structlog
 
 from image_store import program_files
 from image_store.compiler import Source
-from image_store.digests import digest_of_file
+from image_store.digests import digest_of, digest_of_file, hex_of
+from image_store.disk import disk_errors, write_durably
 from image_store.errors import ImageStoreError, ProgramNotFound
 from image_store.facts import COMMAND_ENTRY, Facts
 from image_store.image import Image, Program
@@ -18,6 +19,8 @@ from image_store.parts import Parts
 from image_store.program_files import Found
 from image_store.records import ImageRecord, ProgramRecord
 from image_store.resources import blob, code, tree
+
+_OF_RUNTIME = "runtime"
 
 log = structlog.get_logger()
 
@@ -84,6 +87,15 @@ class Programs:
         """What the catalog is to be told, once."""
         changed, self._changed = self._changed, {}
         return changed
+
+    async def of_runtime(self, text: bytes, subject: str, holder: str) -> Path:
+        """Compiled code of a module of wasmlet's own, kept for the holder. ``text``: its WebAssembly text."""
+        digest = digest_of(text)
+        await self._parts.claim(holder, code(digest))
+        path = self._parts.root / _OF_RUNTIME / f"{hex_of(digest)}.wat"
+        await self._parts.threads.run(partial(_write_once, path, text))
+        await self._parts.compiler.ensure(Source(digest, path), subject)
+        return self._parts.compiler.code_path(digest)
 
     def hold(self, holder: str, image: Image, program: Program) -> None:
         """CRI: a container keeps what it needs of its image when that is removed."""
@@ -168,7 +180,15 @@ class Programs:
             entry=entry,
             unmet_imports=facts.unmet_imports,
             has_command_entry=facts.has_entry(entry),
+            accepts=facts.accepts,
         )
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    with disk_errors(str(path)):
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_durably(path, content)
 
 
 def display_name(image: Image) -> str:

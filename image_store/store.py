@@ -4,6 +4,7 @@
     root/blobs/sha256/          what registries sent, by digest
     root/trees/                 merged trees of layers, by chain id
     root/compiled/<engine>/     compiled code, by digest of its WebAssembly
+    root/runtime/               text of modules of wasmlet's own, by digest
     root/ingest/, root/work/    under way; emptied at the start
     root/set-aside/             what was damaged
 
@@ -161,6 +162,13 @@ class ImageStore:
         Raises ProgramNotFound, NotWebAssembly, ModuleInvalid, LimitExceeded.
         """
         return await self._programs.program(image, command, search_path)
+
+    async def runtime_module(self, text: bytes, subject: str, holder: str) -> Path:
+        """Compiled code of a module of wasmlet's own, from its WebAssembly text; made once, kept until ``release``.
+
+        Raises DiskFull, StorageFailed, LimitExceeded.
+        """
+        return await self._programs.of_runtime(text, subject, holder)
 
     async def compiled(self, program_digest: str) -> Path | None:
         """Verified code for this engine of a program that is held or of an image; None where it cannot be made."""

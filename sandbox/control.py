@@ -17,8 +17,8 @@ VERSION = 2
 """1: a pod process opened what it needed by the paths that it was told, and took no descriptors."""
 PACKET_BYTES = 65536
 _DESCRIPTOR_BYTES = 4
-_ROOM = socket.CMSG_SPACE(8 * _DESCRIPTOR_BYTES)
-"""Nobody sends more than eight descriptors."""
+_ROOM = socket.CMSG_SPACE(48 * _DESCRIPTOR_BYTES)
+"""Nobody sends more descriptors: nine and a container's listening sockets, of which there are 32 at most."""
 
 Message = dict[str, Any]
 

@@ -19,15 +19,17 @@ from sandbox.seccomp.filter import guest_filter
 from sandbox.specs import GuestSpec
 from sandbox.wasm import guest
 from sandbox.wasm.engine import Loaded
+from sandbox.wasm.socket_shim import SocketShim
 
 REPORT = 3
 START_ERROR = 128
 _FILTER = syscalls.SystemCallFilter(guest_filter(os.uname().machine))
+_FILTER_WITH_SOCKETS = syscalls.SystemCallFilter(guest_filter(os.uname().machine, sockets=True))
 _LOST = 255
 """Of a guest that something other than itself ended."""
 
 
-def prepare(spec: GuestSpec, loaded: Loaded) -> guest.Prepared:
+def prepare(spec: GuestSpec, loaded: Loaded, shim: SocketShim | None = None) -> guest.Prepared:
     """In the pod process, before the fork. Raises StartFailure."""
     variables = [os.fsencode(item).partition(b"=") for item in spec.env]
     setup = guest.WasiSetup(
@@ -35,6 +37,7 @@ def prepare(spec: GuestSpec, loaded: Loaded) -> guest.Prepared:
         env=[(name, value) for name, _, value in variables],
         preopens=[("/", "/", True)],  # what is read-only is so by its mount
         memory_limit=spec.memory_limit,
+        socket_shim=shim,
     )
     return guest.prepare(loaded, setup)
 
@@ -46,12 +49,15 @@ def main(
     group: str,
     folder: int,
     descriptors: list[int],
+    listeners: list[int],
 ) -> NoReturn:
-    """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3."""
+    """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3.
+    ``listeners``: its listening sockets.
+    """
     try:
         syscalls.heed_sigterm()
         _take_descriptors(descriptors)
-        instance = _prepare(spec, prepared, layout, group, folder)
+        instance = _prepare(spec, prepared, layout, group, folder, listeners)
     except (SandboxError, OSError) as error:
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
@@ -86,7 +92,12 @@ def _take_descriptors(descriptors: list[int]) -> None:
 
 
 def _prepare(
-    spec: GuestSpec, prepared: guest.Prepared, layout: cgroup.Layout, group: str, folder: int
+    spec: GuestSpec,
+    prepared: guest.Prepared,
+    layout: cgroup.Layout,
+    group: str,
+    folder: int,
+    listeners: list[int],
 ) -> guest.Instance:
     os.setsid()
     syscalls.set_process_name(b"wasmlet-guest")
@@ -94,12 +105,22 @@ def _prepare(
     _enter_root(folder)
     _drop_rights(spec)
     code = prepared.loaded.descriptor
-    syscalls.close_descriptors(REPORT + 1, spared=code)
-    syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
-    _FILTER.install()
-    instance = guest.instantiate(prepared)  # which runs the start section of a module: the guest's first instructions
+    syscalls.close_descriptors(REPORT + 1, [code, *listeners])
+    _close_ways(prepared)
+    # A module's start section runs: the guest's first instructions.
+    instance = guest.instantiate(prepared, listeners)
     os.close(code)
     return instance
+
+
+def _close_ways(prepared: guest.Prepared) -> None:
+    """To code that was not there before, and to the kernel."""
+    syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
+    if prepared.socket_shim is None:
+        _FILTER.install()
+    else:
+        syscalls.seal_code(prepared.socket_shim.sockets.code)
+        _FILTER_WITH_SOCKETS.install()
 
 
 def _enter_root(folder: int) -> None:

@@ -19,10 +19,12 @@ from sandbox.cgroup import tree as cgroup
 from sandbox.container_log import ContainerLog, LogStream
 from sandbox.errors import GuestGone, NotSupported, SandboxError
 from sandbox.event_loop import EventLoop
+from sandbox.place_names import LISTENER, SHIM
 from sandbox.specs import GuestSpec, Run
 from sandbox.wasm import memory_limit
-from sandbox.wasm.engine import Loaded
+from sandbox.wasm.engine import Engine, Loaded
 from sandbox.wasm.guest import TRAPPED, Prepared
+from sandbox.wasm.socket_shim import SocketShim
 
 START_SECONDS = 60.0
 """What a start may take. A start section of the guest's own is part of it, and may compute for ever."""
@@ -84,20 +86,28 @@ class PodContainer:
 
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
-        prepared = guest_process.prepare(self.spec, loaded)
+        prepared = guest_process.prepare(self.spec, loaded, self._socket_shim(loaded.engine))
         self._memory_limit = loaded.memory_limit
         limits = cgroup.Limits(**self.spec.limits)
         self._group = cgroup.create_guest_group(self._layout, "", self.spec.container_id, limits)
         theirs: list[int] = []
+        listeners = [self._files.pop(f"{LISTENER}{place}") for place in range(len(self.spec.listen))]
         try:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
-            self._pid = self._fork(prepared, theirs)
+            self._pid = self._fork(prepared, theirs, listeners)
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
-            for descriptor in set(theirs):
+            for descriptor in {*theirs, *listeners}:
                 os.close(descriptor)
         self._watch()
+
+    def _socket_shim(self, engine: Engine) -> SocketShim | None:
+        """Its code comes opened, as all that the pod process needs of the host."""
+        if not self.spec.listen:
+            return None
+        front, back = (self._files[name] for name in SHIM)
+        return engine.socket_shim(self.spec.socket_shim, front, back)
 
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:
@@ -157,12 +167,12 @@ class PodContainer:
         """On standard error, or the terminal."""
         self._streams[-1].words = last_words.OUT_OF_MEMORY if self._most_memory else ()
 
-    def _fork(self, prepared: Prepared, theirs: list[int]) -> int:
+    def _fork(self, prepared: Prepared, theirs: list[int], listeners: list[int]) -> int:
         own_score = os.pread(self._oom_score, _SCORE_BYTES, 0)
         self._set_oom_score(b"%d" % self.spec.oom_score_adj)
         pid = syscalls.fork()
         if pid == 0:
-            guest_process.main(self.spec, prepared, self._layout, self._group, self.folder, theirs)
+            guest_process.main(self.spec, prepared, self._layout, self._group, self.folder, theirs, listeners)
         self._set_oom_score(own_score)
         if pid < 0:
             raise SandboxError(

@@ -130,7 +130,7 @@ class PodProcess:
         async with self._failure_recorded(container_id, spec_path):
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    return await apart(lambda: start_files.open_all(self._places, spec_path), StartFiles.close)
+                    return await apart(lambda: start_files.open_all(self._places, spec_path, self.pid), StartFiles.close)
             except TimeoutError as error:
                 raise StartFailure(
                     f"container {container_id} did not start within {_OPEN_SECONDS:.0f} s: "

@@ -89,6 +89,10 @@ class GuestSpec(NamedTuple):
     """What is there is covered by something empty that nobody may open; the rest is skipped."""
     readonly_paths: list[str] = []  # noqa: RUF012
     """What is there becomes read-only; the rest is skipped."""
+    listen: list[int] = []  # noqa: RUF012
+    """TCP ports whose listening sockets the guest, a module, gets from descriptor 3 on."""
+    socket_shim: list[str] = []  # noqa: RUF012
+    """Paths of the compiled code of the shim's front and back, which a guest with listening sockets needs."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":

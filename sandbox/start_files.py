@@ -5,6 +5,9 @@ run             the record of its run, to be written
 log             the container's log, if it has one
 namespace       keeps the container's mounts
 folder          the root of these, with the container's root and its compiled code in it
+listener0, …    its listening sockets, if it has any, and for them
+shim_front      the compiled code of the shim
+shim_back
 terminal        both ends of its terminal, if it has one
 guest_terminal
 """
@@ -13,10 +16,11 @@ import os
 import time
 from typing import NamedTuple
 
-from sandbox import container_root, run_record
+from sandbox import container_root, run_record, socket_calls, syscalls
 from sandbox.container_log import open_log
 from sandbox.errors import InvalidSpec, SandboxError, StartFailure
 from sandbox.mount_places import MountPlaces
+from sandbox.place_names import LISTENER, SHIM
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, Run
 
@@ -39,9 +43,11 @@ class StartFiles(NamedTuple):
             os.close(self.descriptors.pop())
 
 
-def open_all(places: MountPlaces, spec_path: str) -> StartFiles:
-    """By a thread ``apart``. Raises InvalidSpec for a container that was started before, StartFailure,
-    SandboxError."""
+def open_all(places: MountPlaces, spec_path: str, pod: int) -> StartFiles:
+    """By a thread ``apart``. ``pod``: process whose network the container has.
+
+    Raises InvalidSpec for a container that was started before, StartFailure, SandboxError.
+    """
     try:
         spec = GuestSpec.from_json(read_record(spec_path, "guest"))
         run = run_record.read(spec.run_path)
@@ -51,14 +57,14 @@ def open_all(places: MountPlaces, spec_path: str) -> StartFiles:
         raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
     files = StartFiles([], [])
     try:
-        _open_all(files, places, spec, spec_path)
+        _open_all(files, places, spec, spec_path, pod)
     except BaseException:
         files.close()
         raise
     return files
 
 
-def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str) -> None:
+def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str, pod: int) -> None:
     try:
         files.add("spec", os.open(spec_path, os.O_RDONLY | os.O_CLOEXEC))
         files.add("run", os.open(spec.run_path, os.O_WRONLY | os.O_CLOEXEC))
@@ -67,6 +73,8 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         if spec.tty:
             for name, descriptor in zip(("terminal", "guest_terminal"), os.openpty(), strict=True):
                 files.add(name, descriptor)
+        if spec.listen:
+            _open_listeners(files, spec, pod)
         place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
         files.add("namespace", place.namespace)
         files.add("folder", place.folder)
@@ -78,6 +86,19 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         raise
     except SandboxError as error:
         raise StartFailure(str(error)) from error
+
+
+def _open_listeners(files: StartFiles, spec: GuestSpec, pod: int) -> None:
+    """In the pod's network, where this thread stays. A pod process has no right to take a port below 1024."""
+    for name, path in zip(SHIM, spec.socket_shim, strict=True):
+        files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    namespace = os.open(f"/proc/{pod}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(namespace, syscalls.CLONE_NEWNET)
+    finally:
+        os.close(namespace)
+    for place, port in enumerate(spec.listen):
+        files.add(f"{LISTENER}{place}", socket_calls.listen(port, spec.container_id))
 
 
 def record_failure(spec_path: str, text: str) -> Run:

@@ -206,11 +206,13 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
     _checked(_prctl(option, first, second, 0, 0))
 
 
-def close_descriptors(first: int, spared: int) -> None:
-    """All from ``first`` on but one."""
-    if spared > first:
-        _checked(_close_range(_SYS_CLOSE_RANGE, first, spared - 1, 0))
-    _checked(_close_range(_SYS_CLOSE_RANGE, max(first, spared + 1), _HIGHEST_DESCRIPTOR, 0))
+def close_descriptors(first: int, spared: list[int]) -> None:
+    """All from ``first`` on but these."""
+    for descriptor in sorted(spared):
+        if descriptor > first:
+            _checked(_close_range(_SYS_CLOSE_RANGE, first, descriptor - 1, 0))
+        first = max(first, descriptor + 1)
+    _checked(_close_range(_SYS_CLOSE_RANGE, first, _HIGHEST_DESCRIPTOR, 0))
 
 
 def seal_code(address: int) -> None:

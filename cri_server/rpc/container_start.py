@@ -14,6 +14,8 @@ from cri_server.errors import WrongState
 from cri_server.rpc.container_create import check_ready
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
+from cri_server.socket_shim import socket_shim
+from image_store.errors import ImageStoreError
 from sandbox.errors import PodProcessGone, SandboxError, StartFailure
 from sandbox.records import write_record
 from sandbox.specs import Run
@@ -49,7 +51,7 @@ async def _prepare(runtime: Runtime, container: Container) -> None:
     """Compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
     try:
         await _refresh_program(runtime, container)
-    except SandboxError as error:
+    except (SandboxError, ImageStoreError) as error:
         now = runtime.clock.now()
         failed = Run(0, now, now, START_EXIT_CODE, START_ERROR, str(error))
         pod_watch.record_end(runtime, container, failed)
@@ -64,8 +66,10 @@ async def _refresh_program(runtime: Runtime, container: Container) -> None:
         raise StartFailure(
             f"program of container {container.id} cannot be compiled for this engine: pull the image again"
         )
-    if str(compiled) != program.compiled:
-        container.guest = container.guest._replace(program=program._replace(compiled=str(compiled)))
+    shim = await socket_shim(runtime, len(container.guest.listen))
+    fresh = container.guest._replace(program=program._replace(compiled=str(compiled)), socket_shim=shim)
+    if fresh != container.guest:
+        container.guest = fresh
         path = runtime.paths.guest_record(container.record.sandbox_id, container.id)
         await in_thread(write_record, path, "guest", container.guest.to_json())
 

@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 from sandbox.errors import SandboxError
 from sandbox.seccomp import bpf, pod_policy
-from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, OWN_PID, Condition, Rule
+from sandbox.seccomp.guest_policy import (
+    ABSENT,
+    ALLOWED,
+    CONDITIONAL,
+    HOSTILE,
+    NEWEST,
+    OWN_PID,
+    SOCKETS,
+    Condition,
+    Rule,
+)
 from sandbox.seccomp.syscall_numbers import NUMBERS
 
 KILL = 0x80000000
@@ -44,10 +54,10 @@ class Filter(NamedTuple):
         return bytes(program)
 
 
-def guest_filter(machine: str) -> Filter:
-    """``machine``: as ``uname -m`` names it. Raises SandboxError."""
+def guest_filter(machine: str, sockets: bool = False) -> Filter:
+    """``machine``: as ``uname -m`` names it; ``sockets``: of a guest with listening ones. Raises SandboxError."""
     named = {
-        **dict.fromkeys(ALLOWED, bpf.give(ALLOW)),
+        **dict.fromkeys([*ALLOWED, *(SOCKETS if sockets else ())], bpf.give(ALLOW)),
         **dict.fromkeys(ABSENT, bpf.give(PRETEND_ABSENT)),
         **dict.fromkeys(HOSTILE, bpf.give(KILL)),
     }

@@ -12,6 +12,7 @@ from sandbox.errors import SandboxError
 from sandbox.wasm.library import Library
 from sandbox.wasm.memory_limit import give_limiter
 from sandbox.wasm.proc_exit import ProcExit
+from sandbox.wasm.socket_shim import SocketShim
 
 
 class Loaded:
@@ -58,15 +59,30 @@ class Engine:
         self.proc_exit = ProcExit(self.library)
         self._linker: Any = None
         self._component_linker: Any = None
+        self._socket_shims: dict[tuple[str, ...], SocketShim] = {}
 
     @property
     def linker(self) -> Any:
         """WASI preview 1, for modules."""
         if self._linker is None:
-            self._linker = self.library.wasmtime_linker_new(self.pointer)
-            self._check(self.library.wasmtime_linker_define_wasi(self._linker), "WASI preview 1")
-            self._check(self.proc_exit.define(self._linker), "WASI preview 1")
+            self._linker = self._preview1_linker()
         return self._linker
+
+    def _preview1_linker(self) -> Any:
+        linker = self.library.wasmtime_linker_new(self.pointer)
+        self._check(self.library.wasmtime_linker_define_wasi(linker), "WASI preview 1")
+        self._check(self.proc_exit.define(linker), "WASI preview 1")
+        return linker
+
+    def socket_shim(self, names: list[str], front: int, back: int) -> SocketShim:
+        """Loaded once from its compiled code. ``names`` tell one from another; ``front``, ``back``: descriptors of the
+        files. Raises SandboxError."""
+        made = self._socket_shims.get(tuple(names))
+        if made is None:
+            modules = (self._deserialize_open(front, names[0]), self._deserialize_open(back, names[1]))
+            made = SocketShim(self.library, self.pointer, modules, self._preview1_linker())
+            self._socket_shims[tuple(names)] = made
+        return made
 
     @property
     def component_linker(self) -> Any:
@@ -100,6 +116,13 @@ class Engine:
                 f"compiled code {path} is not held open by this wasmtime: install the version that wasmlet names"
             )
         return code, descriptor
+
+    def _deserialize_open(self, descriptor: int, name: str) -> Any:
+        """A small module, whose code becomes memory of this process."""
+        content, module = os.pread(descriptor, os.fstat(descriptor).st_size, 0), ctypes.c_void_p()
+        deserialize = self.library.wasmtime_module_deserialize
+        self._check(deserialize(self.pointer, content, len(content), ctypes.addressof(module)), name)
+        return module
 
     def _check(self, error: Any, subject: str) -> None:
         if error:

@@ -15,6 +15,7 @@ from sandbox.errors import StartFailure
 from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.library import Library
+from sandbox.wasm.socket_shim import SocketShim
 from sandbox.wasm.trap_text import reason_first
 
 TRAPPED = 134
@@ -45,6 +46,8 @@ class WasiSetup(NamedTuple):
     """Path of the host, path for the guest, whether it may write."""
     memory_limit: int
     """Bytes that each linear memory may grow to; 0: no limit. What it begins with counts when it is touched."""
+    socket_shim: SocketShim | None = None
+    """Of a module that is given listening sockets."""
 
 
 class Outcome(NamedTuple):
@@ -73,6 +76,7 @@ class Prepared(NamedTuple):
     """Address of the place for what the C functions give back."""
     keep: Any
     """That place."""
+    socket_shim: SocketShim | None
 
 
 class Instance(NamedTuple):
@@ -99,16 +103,23 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         memory_limit=setup.memory_limit,
         room=ctypes.addressof(room),
         keep=room,
+        socket_shim=setup.socket_shim,
     )
 
 
-def instantiate(prepared: Prepared) -> Instance:
-    """After the fork: the instance, ready to run its first instruction. Raises StartFailure."""
+def instantiate(prepared: Prepared, listeners: list[int] | None = None) -> Instance:
+    """After the fork: the instance, ready to run its first instruction. Raises StartFailure.
+
+    ``listeners``: descriptors of the listening sockets for a module with a shim.
+    """
     loaded = prepared.loaded
     library = loaded.engine.library
     context = library.wasmtime_store_context(loaded.store)
     _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
-    functions = (_instantiate_component if loaded.kind == "component" else _instantiate_module)(prepared, context)
+    if loaded.kind == "component":
+        functions = _instantiate_component(prepared, context)
+    else:
+        functions = _instantiate_module(prepared, context, listeners or [])
     memory_limit.limit(library, loaded.store, loaded.memory_limit, prepared.memory_limit)
     return Instance(prepared, context, functions)
 
@@ -162,10 +173,13 @@ def _wasi_config(library: Library, prepared: Prepared) -> Any:
     return config
 
 
-def _instantiate_module(prepared: Prepared, context: Any) -> tuple[int, ...]:
+def _instantiate_module(prepared: Prepared, context: Any, listeners: list[int]) -> tuple[int, ...]:
     loaded, room = prepared.loaded, prepared.room
-    instantiate_pre = loaded.engine.library.wasmtime_instance_pre_instantiate
-    _check(prepared, instantiate_pre(loaded.linked, context, room + _INSTANCE, room + _TRAP))
+    if prepared.socket_shim is not None:
+        prepared.socket_shim.instantiate(context, loaded.code, room + _INSTANCE, listeners)
+    else:
+        instantiate_pre = loaded.engine.library.wasmtime_instance_pre_instantiate
+        _check(prepared, instantiate_pre(loaded.linked, context, room + _INSTANCE, room + _TRAP))
     if reason := _trap(prepared):
         raise StartFailure(f"the module trapped before its entry was called: {reason}")
     entry = _exported(prepared, context, loaded.entry, _ENTRY)

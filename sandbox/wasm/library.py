@@ -12,12 +12,17 @@ Size = ctypes.c_size_t
 Text = ctypes.c_char_p
 HostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size, Pointer, Size)
 """Environment, caller, arguments and their number, results and their number; returns a trap or None."""
+RawHostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size)
+"""Environment, caller, slots of 16 bytes with the arguments and then the result, how many; returns a trap or None."""
+
+_I32, _I64 = 0, 1
 
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasm_config_new": (Pointer, ()),
     "wasmtime_config_parallel_compilation_set": (None, (Pointer, ctypes.c_bool)),
     "wasm_engine_new_with_config": (Pointer, (Pointer,)),
     "wasmtime_module_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
+    "wasmtime_module_deserialize": (Pointer, (Pointer, Text, Size, Pointer)),
     "wasmtime_module_delete": (None, (Pointer,)),
     "wasmtime_linker_new": (Pointer, (Pointer,)),
     "wasmtime_linker_define_wasi": (Pointer, (Pointer,)),
@@ -26,6 +31,14 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         Pointer,
         (Pointer, Text, Size, Text, Size, Pointer, HostFunction, Pointer, Pointer),
     ),
+    "wasmtime_linker_define_func_unchecked": (
+        Pointer,
+        (Pointer, Text, Size, Text, Size, Pointer, RawHostFunction, Pointer, Pointer),
+    ),
+    "wasmtime_linker_define": (Pointer, (Pointer, Pointer, Text, Size, Text, Size, Pointer)),
+    "wasmtime_linker_define_instance": (Pointer, (Pointer, Pointer, Text, Size, Pointer)),
+    "wasmtime_linker_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer, Pointer)),
+    "wasmtime_memory_data": (Pointer, (Pointer, Pointer)),
     "wasm_valtype_new": (Pointer, (ctypes.c_uint8,)),
     "wasm_valtype_vec_new": (None, (Pointer, Size, Pointer)),
     "wasm_valtype_vec_new_empty": (None, (Pointer,)),
@@ -93,6 +106,16 @@ class Library:
         setter.argtypes = (Pointer, ctypes.c_bool if isinstance(value, bool) else ctypes.c_uint64)
         setter.restype = None
         setter(config, value)
+
+    def function_type(self, narrow: int, wide: int) -> Any:
+        """A ``wasm_functype_t``: so many numbers of 32 bits, then of 64; one result of 32."""
+        parameters, results = self._types([_I32] * narrow + [_I64] * wide), self._types([_I32])
+        return self.wasm_functype_new(ctypes.addressof(parameters), ctypes.addressof(results))
+
+    def _types(self, kinds: list[int]) -> Vector:
+        types, vector = (Pointer * len(kinds))(*map(self.wasm_valtype_new, kinds)), Vector()
+        self.wasm_valtype_vec_new(ctypes.addressof(vector), len(kinds), ctypes.addressof(types))
+        return vector
 
     def error_text(self, error: Any) -> str:
         """What wasmtime says of a ``wasmtime_error_t``."""

@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, guest: Any) -> tuple[int, bytes]:
     if pid == 0:
         nothing: Any = None
         try:
-            guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer])
+            guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer], [])
         finally:
             os._exit(1)  # it came back
     os.close(null)

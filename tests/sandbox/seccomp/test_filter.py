@@ -18,7 +18,17 @@ from sandbox.seccomp.filter import (
     Filter,
     guest_filter,
 )
-from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, OWN_PID, Condition, Rule
+from sandbox.seccomp.guest_policy import (
+    ABSENT,
+    ALLOWED,
+    CONDITIONAL,
+    HOSTILE,
+    NEWEST,
+    OWN_PID,
+    SOCKETS,
+    Condition,
+    Rule,
+)
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.sandbox.seccomp.bpf_machine import Call, check, decode, run
 
@@ -123,3 +133,15 @@ def test_it_has_one_place_for_the_process_id() -> None:
 def test_a_machine_without_numbers_is_refused() -> None:
     with pytest.raises(SandboxError, match="riscv64: run it on x86_64 or aarch64"):
         guest_filter("riscv64")
+
+
+@machines
+def test_a_guest_with_sockets_may_use_them_and_make_none(machine: str) -> None:
+    with_sockets = guest_filter(machine, sockets=True).of_process(PID)
+    check(decode(with_sockets))
+    for number in range(NEWEST + 200):
+        call = Call(number, (), ARCHITECTURES[machine])
+        is_theirs = number in [NUMBERS[machine][name] for name in SOCKETS]
+        without = run(program(machine), call)
+        assert run(decode(with_sockets), call) == (ALLOW if is_theirs else without)
+        assert not is_theirs or without == REFUSE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.seccomp import pod_policy
-from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST
+from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, SOCKETS
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.prerequisites import require_file
 
@@ -24,14 +24,14 @@ NEVER_ALLOWED = {
 
 
 def test_each_name_has_one_answer() -> None:
-    names = Counter([*ALLOWED, *ABSENT, *HOSTILE, *CONDITIONAL])
+    names = Counter([*ALLOWED, *SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL])
     assert [name for name, times in names.items() if times > 1] == []
-    assert not NEVER_ALLOWED & {*ALLOWED, *CONDITIONAL}
+    assert not NEVER_ALLOWED & {*ALLOWED, *SOCKETS, *CONDITIONAL}
 
 
 @pytest.mark.parametrize("machine", sorted(NUMBERS))
 def test_each_name_has_a_number(machine: str) -> None:
-    names = {*ALLOWED, *ABSENT, *HOSTILE, *CONDITIONAL}
+    names = {*ALLOWED, *SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL}
     assert names - set(NUMBERS[machine]) == (X86_64_ALONE if machine == "aarch64" else set())
     assert set(NUMBERS[machine]) <= names | {*pod_policy.REFUSED, *pod_policy.CONDITIONAL}
     numbers = list(NUMBERS[machine].values())

@@ -1,0 +1,186 @@
+"""Two WebAssembly modules between a guest and the native WASI preview 1, which knows no sockets. Text only, no I/O.
+
+A guest is linked with the *front*, whose functions call what is in its table. Once the guest is there, and with it its
+memory, the *back* fills the table with functions of its own: calls for a socket go to the host's socket functions, all
+others to the native WASI, which finds the guest's memory as one that the back exports.
+
+Guests take listening sockets from descriptor 3 on. The native descriptors from 3 on move up for that:
+
+    0 to 2                      native
+    3 to 2 + listeners          listening sockets
+    from there to FIRST_SOCKET  native, less the number of listeners
+    FIRST_SOCKET and above      accepted sockets
+"""
+
+from sandbox.wasm.preview1_functions import DESCRIPTORS, I32, I64, NO_RESULT, PARAMETERS
+
+FIRST_LISTENER = 3
+FIRST_SOCKET = 1 << 20
+"""Above what the limit of descriptors lets a native one become."""
+
+_BADF, _INVAL, _NOTDIR, _NOTSUP, _SPIPE = 8, 28, 54, 58, 70
+
+HOST_MODULE = "wasmlet"
+HOST_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    **{
+        name: PARAMETERS[name]
+        for name in (
+            *("sock_accept", "sock_recv", "sock_send", "sock_shutdown", "fd_read", "fd_write", "fd_close"),
+            *("fd_fdstat_get", "fd_fdstat_set_flags", "fd_filestat_get", "fd_renumber", "fd_prestat_get"),
+        )
+    },
+    # The host cannot know when the guest's monotonic clock began: it is told the guest's time.
+    "poll_oneoff": (*PARAMETERS["poll_oneoff"], I64),
+}
+"""What the host provides to the back, with the types of the parameters; each gives back an errno."""
+
+_OF_SOCKETS = {
+    "fd_pread": _SPIPE,
+    "fd_pwrite": _SPIPE,
+    "fd_seek": _SPIPE,
+    "fd_tell": _SPIPE,
+    "fd_advise": _SPIPE,
+    "fd_readdir": _NOTDIR,
+    "fd_prestat_dir_name": _BADF,
+    "fd_fdstat_set_rights": 0,
+}
+"""What the other functions answer to a socket."""
+
+
+def front() -> str:
+    """The module that exports all of preview 1, and the table that stands behind it."""
+    names = list(PARAMETERS)
+    functions = [_trampoline(place, name) for place, name in enumerate(names)]
+    return "\n".join([f'(module (table (export "table") {len(names)} funcref)', *functions, ")\n"])
+
+
+def _trampoline(place: int, name: str) -> str:
+    return (
+        f"(type $t{place} (func{_signature(name)}))\n"
+        f'(func (export "{name}") (type $t{place}) {_arguments(name)} '
+        f"(call_indirect (type $t{place}) (i32.const {place})))"
+    )
+
+
+def back(listeners: int) -> str:
+    """``listeners``: how many listening sockets the guest has."""
+    names = list(PARAMETERS)
+    native = [f'(import "wasi_snapshot_preview1" "{name}" (func $native_{name}{_signature(name)}))' for name in names]
+    host = [
+        f'(import "{HOST_MODULE}" "{name}" (func $host_{name}{_parameters(types)} (result i32)))'
+        for name, types in HOST_FUNCTIONS.items()
+    ]
+    return "\n".join(
+        [
+            '(module (import "guest" "memory" (memory 0))',
+            f'(import "front" "table" (table {len(names)} funcref))',
+            *native,
+            *host,
+            '(export "memory" (memory 0))',
+            _numbering(listeners),
+            *(_function(name) for name in names),
+            "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
+            ")\n",
+        ]
+    )
+
+
+def _numbering(listeners: int) -> str:
+    """``native`` and ``guest`` turn a descriptor of one side into the other's."""
+    return f"""\
+(func $is_socket (param $fd i32) (result i32)
+  (i32.or
+    (i32.lt_u (i32.sub (local.get $fd) (i32.const {FIRST_LISTENER})) (i32.const {listeners}))
+    (i32.ge_u (local.get $fd) (i32.const {FIRST_SOCKET}))))
+(func $native (param $fd i32) (result i32)
+  (select (local.get $fd) (i32.sub (local.get $fd) (i32.const {listeners}))
+    (i32.lt_u (local.get $fd) (i32.const {FIRST_LISTENER}))))
+(func $guest (param $fd i32) (result i32)
+  (select (local.get $fd) (i32.add (local.get $fd) (i32.const {listeners}))
+    (i32.lt_u (local.get $fd) (i32.const {FIRST_LISTENER}))))
+(func $waits_for_descriptors (param $at i32) (param $count i32) (result i32)
+  (loop $next
+    (if (i32.eqz (local.get $count)) (then (return (i32.const 0))))
+    (if (i32.load8_u offset=8 (local.get $at)) (then (return (i32.const 1))))
+    (local.set $at (i32.add (local.get $at) (i32.const 48)))
+    (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+    (br $next))
+  (unreachable))"""
+
+
+def _function(name: str) -> str:
+    return f"(func ${name}{_signature(name)}{_body(name)})"
+
+
+def _body(name: str) -> str:
+    if name == "poll_oneoff":
+        return _poll()
+    if name == "fd_renumber":
+        return _renumber()
+    native = _native_call(name)
+    if name == "path_open":
+        return " (local $errno i32)" + _choice(_any_socket(name), _of_socket(name), _with_number_of_guest(native, 8))
+    return f" {native}" if name not in DESCRIPTORS else _choice(_any_socket(name), _of_socket(name), native)
+
+
+def _any_socket(name: str) -> str:
+    first, *others = [f"(call $is_socket (local.get {place}))" for place in DESCRIPTORS[name]]
+    for other in others:
+        first = f"(i32.or {first} {other})"
+    return first
+
+
+def _of_socket(name: str) -> str:
+    if name in HOST_FUNCTIONS:
+        return f"(call $host_{name} {_arguments(name)})"
+    errno = _NOTDIR if name.startswith("path_") else _OF_SOCKETS.get(name, _INVAL)
+    return f"(i32.const {errno})"
+
+
+def _native_call(name: str) -> str:
+    numbers = DESCRIPTORS.get(name, ())
+    words = [
+        f"(call $native (local.get {place}))" if place in numbers else f"(local.get {place})"
+        for place in range(len(PARAMETERS[name]))
+    ]
+    return f"(call $native_{name} {' '.join(words)})"
+
+
+def _with_number_of_guest(call: str, place: int) -> str:
+    """``place``: of the parameter that says where the descriptor goes."""
+    at = f"(local.get {place})"
+    translated = f"(i32.store {at} (call $guest (i32.load {at})))"
+    return f"(local.tee $errno {call}) (if (i32.eqz (local.get $errno)) (then {translated}))"
+
+
+def _poll() -> str:
+    host = (
+        "(drop (call $native_clock_time_get (i32.const 1) (i64.const 0) (local.get 1))) "
+        f"(call $host_poll_oneoff {_arguments('poll_oneoff')} (i64.load (local.get 1)))"
+    )
+    condition = "(call $waits_for_descriptors (local.get 0) (local.get 2))"
+    return _choice(condition, host, _native_call("poll_oneoff"))
+
+
+def _renumber() -> str:
+    """A number does not change its side."""
+    one, other = (f"(call $is_socket (local.get {place}))" for place in (0, 1))
+    same = _choice(one, _of_socket("fd_renumber"), _native_call("fd_renumber"))
+    return _choice(f"(i32.eq {one} {other})", same, f"(i32.const {_NOTSUP})")
+
+
+def _choice(condition: str, then: str, otherwise: str) -> str:
+    return f" (if (result i32) {condition} (then {then}) (else {otherwise}))"
+
+
+def _signature(name: str) -> str:
+    result = "" if name == NO_RESULT else f" (result {I32})"
+    return _parameters(PARAMETERS[name]) + result
+
+
+def _parameters(types: tuple[str, ...]) -> str:
+    return "".join(f" (param {kind})" for kind in types)
+
+
+def _arguments(name: str) -> str:
+    return " ".join(f"(local.get {place})" for place in range(len(PARAMETERS[name])))

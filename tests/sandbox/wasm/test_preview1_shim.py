@@ -1,0 +1,157 @@
+"""The text of the shim, judged by wasmtime."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import wasmtime
+
+from sandbox.wasm import preview1_shim
+from sandbox.wasm.preview1_functions import DESCRIPTORS, NO_RESULT, PARAMETERS
+from sandbox.wasm.preview1_shim import FIRST_LISTENER, FIRST_SOCKET, HOST_FUNCTIONS, HOST_MODULE
+
+_WASI = "wasi_snapshot_preview1"
+
+
+@pytest.fixture(scope="module")
+def engine() -> wasmtime.Engine:
+    return wasmtime.Engine()
+
+
+def _types(function: wasmtime.FuncType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(map(str, function.params)), tuple(map(str, function.results))
+
+
+def test_the_table_has_the_types_that_wasmtime_has(engine: wasmtime.Engine) -> None:
+    linker, store = wasmtime.Linker(engine), wasmtime.Store(engine)
+    linker.define_wasi()
+    for name, parameters in PARAMETERS.items():
+        native = linker.get(store, _WASI, name)
+        assert isinstance(native, wasmtime.Func)
+        results = () if name == NO_RESULT else ("i32",)
+        assert _types(native.type(store)) == (parameters, results), name
+
+
+def test_the_front_has_all_that_a_guest_may_import(engine: wasmtime.Engine) -> None:
+    module = wasmtime.Module(engine, preview1_shim.front())
+    functions = {item.name: item.type for item in module.exports if isinstance(item.type, wasmtime.FuncType)}
+    assert {name: _types(type_)[0] for name, type_ in functions.items()} == PARAMETERS
+    assert module.imports == []
+
+
+@pytest.mark.parametrize("listeners", [1, 2, 128])
+def test_the_back_imports_what_there_is(engine: wasmtime.Engine, listeners: int) -> None:
+    module = wasmtime.Module(engine, preview1_shim.back(listeners))
+    by_module: dict[str, set[str]] = {}
+    for item in module.imports:
+        by_module.setdefault(item.module, set()).add(item.name or "")
+    assert by_module == {
+        _WASI: set(PARAMETERS),
+        HOST_MODULE: set(HOST_FUNCTIONS),
+        "guest": {"memory"},
+        "front": {"table"},
+    }
+    assert [item.name for item in module.exports] == ["memory"]
+
+
+class Linked:
+    """The shim with a native WASI and a host that tell what they were called with."""
+
+    def __init__(self, engine: wasmtime.Engine, listeners: int) -> None:
+        self.store = wasmtime.Store(engine)
+        self.calls: list[tuple[str, ...]] = []
+        front = wasmtime.Instance(self.store, wasmtime.Module(engine, preview1_shim.front()), [])
+        self.exports = front.exports(self.store)
+        self.memory = wasmtime.Memory(self.store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
+        linker = wasmtime.Linker(engine)
+        linker.define(self.store, "guest", "memory", self.memory)
+        linker.define(self.store, "front", "table", self.exports["table"])
+        module = wasmtime.Module(engine, preview1_shim.back(listeners))
+        for item in module.imports:
+            if isinstance(item.type, wasmtime.FuncType):
+                linker.define_func(item.module, item.name or "", item.type, self._noting(item))
+        linker.instantiate(self.store, module)
+
+    def _noting(self, item: wasmtime.ImportType) -> Callable[..., int | None]:
+        side = "host" if item.module == HOST_MODULE else "native"
+
+        def call(*arguments: int) -> int | None:
+            self.calls.append((side, item.name or "", *map(str, arguments)))
+            return None if item.name == NO_RESULT else 0
+
+        return call
+
+    def call(self, name: str, *arguments: int) -> tuple[int | None, list[tuple[str, ...]]]:
+        """The result, and who was called with what."""
+        self.calls.clear()
+        function = self.exports[name]
+        assert isinstance(function, wasmtime.Func)
+        return function(self.store, *arguments), list(self.calls)
+
+
+@pytest.fixture(scope="module")
+def linked(engine: wasmtime.Engine) -> Linked:
+    return Linked(engine, 2)
+
+
+def _with_descriptors(name: str, descriptor: int) -> list[int]:
+    return [descriptor if place in DESCRIPTORS[name] else 64 for place in range(len(PARAMETERS[name]))]
+
+
+@pytest.mark.parametrize("name", sorted(DESCRIPTORS))
+@pytest.mark.parametrize(("of_guest", "native"), [(0, 0), (2, 2), (5, 3), (6, 4), (FIRST_SOCKET - 1, FIRST_SOCKET - 3)])
+def test_what_is_no_socket_goes_to_the_native_wasi(linked: Linked, name: str, of_guest: int, native: int) -> None:
+    arguments = tuple(map(str, _with_descriptors(name, native)))
+    assert linked.call(name, *_with_descriptors(name, of_guest)) == (0, [("native", name, *arguments)])
+
+
+@pytest.mark.parametrize("name", sorted(DESCRIPTORS))
+@pytest.mark.parametrize("descriptor", [FIRST_LISTENER, FIRST_LISTENER + 1, FIRST_SOCKET, FIRST_SOCKET + 70000])
+def test_sockets_never_reach_the_native_wasi(linked: Linked, name: str, descriptor: int) -> None:
+    arguments = _with_descriptors(name, descriptor)
+    result, calls = linked.call(name, *arguments)
+    if name in HOST_FUNCTIONS:
+        assert (result, calls) == (0, [("host", name, *map(str, arguments))])
+    else:
+        assert calls == []
+        assert result == {"fd_fdstat_set_rights": 0, "fd_prestat_dir_name": 8}.get(name, result)
+        assert result or name == "fd_fdstat_set_rights"
+
+
+def test_other_functions_go_through(linked: Linked) -> None:
+    for name in sorted(PARAMETERS.keys() - DESCRIPTORS.keys() - {"poll_oneoff"}):
+        arguments = [7] * len(PARAMETERS[name])
+        assert linked.call(name, *arguments)[1] == [("native", name, *map(str, arguments))]
+
+
+@pytest.mark.parametrize(("native", "of_guest"), [(0, 0), (2, 2), (3, 5), (9, 11)])
+def test_an_opened_file_gets_the_number_of_the_guests(linked: Linked, native: int, of_guest: int) -> None:
+    linked.memory.write(linked.store, native.to_bytes(4, "little"), 512)
+    result, _ = linked.call("path_open", 5, 0, 0, 0, 0, 0, 0, 0, 512)
+    assert result == 0
+    assert linked.memory.read(linked.store, 512, 516) == of_guest.to_bytes(4, "little")
+
+
+def test_a_descriptor_does_not_change_its_side(linked: Linked) -> None:
+    assert linked.call("fd_renumber", 3, 5) == (58, [])
+    assert linked.call("fd_renumber", 5, FIRST_SOCKET) == (58, [])
+    assert linked.call("fd_renumber", 3, FIRST_SOCKET)[1] == [("host", "fd_renumber", "3", str(FIRST_SOCKET))]
+
+
+def test_who_waits_for_clocks_alone_waits_natively(linked: Linked) -> None:
+    clock, descriptor = bytes(48), bytes(8) + b"\1" + bytes(39)
+    for subscriptions, side in ((clock, "native"), (clock + clock, "native"), (clock + descriptor, "host")):
+        linked.memory.write(linked.store, subscriptions, 1024)
+        _, calls = linked.call("poll_oneoff", 1024, 2048, len(subscriptions) // 48, 4096)
+        assert calls[-1][:2] == (side, "poll_oneoff")
+    assert calls == [
+        ("native", "clock_time_get", "1", "0", "2048"),
+        ("host", "poll_oneoff", "1024", "2048", "2", "4096", "0"),
+    ]
+
+
+def test_its_text_takes_nothing_but_the_interpreter() -> None:
+    """The server asks for it, which must not load wasmtime."""
+    code = "import sys, sandbox.wasm.preview1_shim; sys.exit('wasmtime' in sys.modules or 'ctypes' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
