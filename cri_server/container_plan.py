@@ -16,6 +16,7 @@ from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
+from cri_server.seccomp_profile import check_seccomp
 from cri_server.socket_shim import socket_shim
 from image_store.image import Image
 from sandbox.identity import Identity, resolve_identity
@@ -89,6 +90,8 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
     plan.ports = container_ports.listening_ports(config, sandbox.config, plan.command.program.accepts)
+    if plan.ports:
+        check_seccomp(config, sockets=True)
     plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
 

@@ -15,15 +15,18 @@ _LOCAL = "localhost/"
 _MOST_BYTES = 1 << 20
 
 
-def check_seccomp(config: cri.ContainerConfig) -> None:
-    """Raises InvalidRequest. A privileged container has no profile, whatever it names."""
+def check_seccomp(config: cri.ContainerConfig, sockets: bool = False) -> None:
+    """``sockets``: the guest gets listening ones. A privileged container has no profile, whatever it names.
+
+    Raises InvalidRequest.
+    """
     context = config.linux.security_context
     path = "" if context.privileged else _path(context)
     if not path:
         return
     subject = f"seccomp profile {path} of container {config.metadata.name}"
     try:
-        refused = refused_by(_read(path))
+        refused = refused_by(_read(path), sockets)
     except OSError as error:
         raise InvalidRequest(f"{subject} cannot be read: {error.strerror}; install it") from error
     except InvalidSpec as error:

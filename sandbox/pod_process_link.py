@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -130,7 +131,8 @@ class PodProcess:
         async with self._failure_recorded(container_id, spec_path):
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    return await apart(lambda: start_files.open_all(self._places, spec_path, self.pid), StartFiles.close)
+                    files = partial(start_files.open_all, self._places, spec_path, self.netns_path)
+                    return await apart(files, StartFiles.close)
             except TimeoutError as error:
                 raise StartFailure(
                     f"container {container_id} did not start within {_OPEN_SECONDS:.0f} s: "

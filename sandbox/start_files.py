@@ -43,8 +43,8 @@ class StartFiles(NamedTuple):
             os.close(self.descriptors.pop())
 
 
-def open_all(places: MountPlaces, spec_path: str, pod: int) -> StartFiles:
-    """By a thread ``apart``. ``pod``: process whose network the container has.
+def open_all(places: MountPlaces, spec_path: str, network: str) -> StartFiles:
+    """By a thread ``apart``. ``network``: path of the pod's network namespace.
 
     Raises InvalidSpec for a container that was started before, StartFailure, SandboxError.
     """
@@ -57,14 +57,14 @@ def open_all(places: MountPlaces, spec_path: str, pod: int) -> StartFiles:
         raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
     files = StartFiles([], [])
     try:
-        _open_all(files, places, spec, spec_path, pod)
+        _open_all(files, places, spec, spec_path, network)
     except BaseException:
         files.close()
         raise
     return files
 
 
-def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str, pod: int) -> None:
+def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str, network: str) -> None:
     try:
         files.add("spec", os.open(spec_path, os.O_RDONLY | os.O_CLOEXEC))
         files.add("run", os.open(spec.run_path, os.O_WRONLY | os.O_CLOEXEC))
@@ -74,7 +74,7 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
             for name, descriptor in zip(("terminal", "guest_terminal"), os.openpty(), strict=True):
                 files.add(name, descriptor)
         if spec.listen:
-            _open_listeners(files, spec, pod)
+            _open_listeners(files, spec, network)
         place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
         files.add("namespace", place.namespace)
         files.add("folder", place.folder)
@@ -88,11 +88,11 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         raise StartFailure(str(error)) from error
 
 
-def _open_listeners(files: StartFiles, spec: GuestSpec, pod: int) -> None:
+def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
     """In the pod's network, where this thread stays. A pod process has no right to take a port below 1024."""
     for name, path in zip(SHIM, spec.socket_shim, strict=True):
         files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    namespace = os.open(f"/proc/{pod}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    namespace = os.open(network, os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.setns(namespace, syscalls.CLONE_NEWNET)
     finally:

@@ -35,7 +35,7 @@ from sandbox.wasm.engine import Engine
 async def opened(path):
     places = MountPlaces(os.path.dirname(path))
     await places.open()
-    files = await apart(lambda: start_files.open_all(places, path, os.getpid()), start_files.StartFiles.close)
+    files = await apart(lambda: start_files.open_all(places, path, "/proc/self/ns/net"), start_files.StartFiles.close)
     return dict(zip(files.names, files.descriptors))
 
 null = os.open("/dev/null", os.O_RDWR)

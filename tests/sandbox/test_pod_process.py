@@ -75,7 +75,7 @@ async def handed(node: Node, spec: GuestSpec) -> AsyncIterator[StartFiles]:
     """What a server opens for a start."""
     places, path = MountPlaces(str(node.folder)), node.write(spec)
     await places.open()
-    files = await apart(lambda: start_files.open_all(places, path, os.getpid()), StartFiles.close)
+    files = await apart(lambda: start_files.open_all(places, path, "/proc/self/ns/net"), StartFiles.close)
     try:
         yield files
     finally:
