@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import InvalidSpec
-from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL, HOSTILE
+from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL, HOSTILE, SOCKETS
 from sandbox.seccomp.profile import refused_by
 
 NEEDED = [*ALLOWED, *CONDITIONAL]
@@ -48,3 +48,9 @@ def test_a_condition_is_a_refusal(condition: dict[str, Any]) -> None:
 def test_anything_else_is_no_profile(text: bytes) -> None:
     with pytest.raises(InvalidSpec, match="not a seccomp profile"):
         refused_by(text)
+
+
+def test_what_sockets_take_counts_where_there_are_some() -> None:
+    text = profile(ALLOW, {"names": SOCKETS, "action": ERRNO})
+    assert refused_by(text) == []
+    assert refused_by(text, sockets=True) == SOCKETS
