@@ -71,32 +71,36 @@ class KubeletNode:
 
 @contextmanager
 def kubelet_node(
-    folder: Path, feature_gates: Mapping[str, bool] = MappingProxyType({}), **options: Any
+    folder: Path, feature_gates: Mapping[str, bool] = MappingProxyType({}), server_config: str = "", **options: Any
 ) -> Iterator[KubeletNode]:
-    """The options are the kubelet's. Nothing of the node is left afterwards. Skips the test where a program is
-    missing."""
+    """The options are the kubelet's; ``server_config``: more of wasmlet's configuration.
+
+    Nothing of the node is left afterwards. Skips the test where a program is missing.
+    """
     require_root()
     for program in ("ip", "kubelet"):
         require_tool(program)
-    with node_namespaces(folder / "shown"), kubelet_node_here(folder, feature_gates=feature_gates, **options) as node:
+    options |= {"feature_gates": feature_gates, "server_config": server_config}
+    with node_namespaces(folder / "shown"), kubelet_node_here(folder, **options) as node:
         yield node
 
 
 @contextmanager
 def kubelet_node_here(folder: Path, **options: Any) -> Iterator[KubeletNode]:
     """In the namespaces of a node that the caller has entered."""
+    server_config = options.pop("server_config", "")
     with (
         docker_registry(folder / "registry") as registry,
-        _server(folder / "wasmlet") as server,
+        _server(folder / "wasmlet", server_config) as server,
         kubelet(folder / "kubelet", server.socket, server.cgroup_parent, **options) as running,
     ):
         yield KubeletNode(running, server, registry)
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[WasmletServer]:
+def _server(folder: Path, config: str) -> Iterator[WasmletServer]:
     """With the cgroup that the kubelet takes for the root; it makes groups in more hierarchies than wasmlet."""
-    server = WasmletServer(folder)
+    server = WasmletServer(folder, config)
     cgroup.create_pod_group(cgroup.detect(), server.cgroup_parent)
     try:
         server.start()

@@ -10,47 +10,28 @@ from typing import Any
 import pytest
 
 from tests.docker_registry import docker_registry
+from tests.e2e.cni_installation import CniInstallation, rules
 from tests.e2e.node_namespaces import node_namespaces
 from tests.e2e.terminal import Terminal
-from tests.prerequisites import require_cni_plugin, require_root, require_tool
+from tests.prerequisites import require_root, require_tool
 from tests.real_node import eventually, real_node
 
 PORTS = [{"container_port": 80, "host_port": 18080}]
-PLUGINS = ("bridge", "host-local", "portmap")
 
 
-class Machine:
-    """Folders of networks and plugins, and somebody at the terminal."""
+class Machine(CniInstallation):
+    """With somebody at its terminal."""
 
-    def __init__(self, folder: Path) -> None:
-        self.terminal: Terminal
-        self.bin_dir = folder / "bin"
-        self.leases = folder / "leases"
-        self._conf_dir = folder / "net.d"
-        self._conf_dir.mkdir()
-        self.bin_dir.mkdir()
-        for name in PLUGINS:
-            (self.bin_dir / name).symlink_to(require_cni_plugin(name))
-        self.settings = f'[network]\ncni_conf_dir = "{self._conf_dir}"\ncni_bin_dirs = ["{self.bin_dir}"]\n'
+    terminal: Terminal
 
     def install(self) -> None:
-        ranges = [[{"subnet": subnet}] for subnet in ("10.78.0.0/24", "fd00:78::/64")]
-        routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
-        ipam = {"type": "host-local", "dataDir": str(self.leases), "ranges": ranges, "routes": routes}
-        bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "ipam": ipam}
-        portmap = {"type": "portmap", "snat": True, "capabilities": {"portMappings": True}}
-        fields = {"cniVersion": "1.0.0", "name": "pods", "plugins": [bridge, portmap]}
-        (self._conf_dir / "10-pods.conflist").write_text(json.dumps(fields))
+        super().install()
         eventually(lambda: bool(self.network_ready()["status"]))
 
     def network_ready(self) -> dict[str, Any]:
         conditions = self.terminal.crictl.json("info")["status"]["conditions"]
         found: dict[str, Any] = next(each for each in conditions if each["type"] == "NetworkReady")
         return found
-
-    def is_clean(self) -> bool:
-        mounted = "/netns/" in Path("/proc/thread-self/mounts").read_text()
-        return not mounted and "dport" not in output("iptables-save") and not list(self.leases.rglob("*.*.*.*"))
 
 
 def output(*command: str) -> str:
@@ -60,8 +41,7 @@ def output(*command: str) -> str:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     require_root()
-    for tool in ("ip", "iptables-save", "nsenter"):
-        require_tool(tool)
+    require_tool("nsenter")
     machine = Machine(tmp_path)
     with (
         node_namespaces(tmp_path / "shown"),
@@ -90,7 +70,7 @@ def test_a_pod_has_addresses_and_host_ports_until_it_is_stopped(machine: Machine
     shown = inspected["info"]["cniResult"]["Interfaces"]["eth0"]
     assert [config["IP"] for config in shown["IPConfigs"]] == ["10.78.0.2", "fd00:78::2"]
     assert {"10.78.0.2", "fd00:78::2", "127.0.0.1"} <= addresses_in(inspected["info"]["pid"])
-    assert "--dport 18080 -j DNAT --to-destination 10.78.0.2:80" in output("iptables-save")
+    assert "--dport 18080 -j DNAT --to-destination 10.78.0.2:80" in rules()
     with pytest.raises(ConnectionRefusedError):  # by the pod, which is reached and serves nothing
         socket.create_connection(("10.78.0.2", 80), 10)
     assert "10.78.0.2\tweb" in (machine.terminal.node.server.state / "pods" / pod / "hosts").read_text()
@@ -141,13 +121,12 @@ def test_a_missing_plugin_is_told_and_the_next_try_succeeds_once_it_is_there(mac
     machine.install()
     crictl = machine.terminal.crictl
     pod = machine.terminal.run_pod(port_mappings=PORTS)
-    plugin = machine.bin_dir / "portmap"
-    plugin.rename(machine.bin_dir / "elsewhere")
+    machine.hide("portmap")
     missing = f"plugin portmap of CNI network pods cannot be run: {machine.bin_dir} has no such program"
     assert f"ADD by {missing}" in crictl.refused("runp", machine.terminal.pod_file("other"))
     assert f"DEL by {missing}; install it there; the next stop tries again" in crictl.refused("stopp", pod)
     assert crictl.json("inspectp", pod)["status"]["state"] == "SANDBOX_NOTREADY"
-    (machine.bin_dir / "elsewhere").rename(plugin)
+    machine.put_back("portmap")
     crictl("stopp", pod)
     machine.terminal.run_pod("other")
 

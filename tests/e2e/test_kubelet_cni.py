@@ -1,0 +1,45 @@
+"""A node whose pod network is installed as CNI plugins, under a kubelet: what is missing is waited for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cni_installation import CniInstallation, rules
+from tests.e2e.kubelet_node import KubeletNode, kubelet_node
+from tests.e2e.pods import is_ready, manifest
+
+PORTS = [{"containerPort": 80, "hostPort": 18080}]
+
+
+@pytest.fixture
+def cni(tmp_path: Path) -> CniInstallation:
+    return CniInstallation(tmp_path)
+
+
+@pytest.fixture
+def node(tmp_path: Path, cni: CniInstallation) -> Iterator[KubeletNode]:
+    with kubelet_node(tmp_path / "node", server_config=cni.settings) as running:
+        yield running
+
+
+def test_pods_wait_for_the_network_and_for_plugins_to_come_and_to_go(node: KubeletNode, cni: CniInstallation) -> None:
+    node.kubelet.run(manifest("waiting", node.tool("count 0.2", ports=PORTS)))
+    node.kubelet.eventually(lambda: "waiting" in node.kubelet.pods(), "the kubelet knows the pod")
+    assert not node.sandboxes("waiting")
+    cni.install()
+    pod = node.kubelet.pod_when("waiting", is_ready)
+    assert pod["status"]["podIP"].startswith("10.78.0.")
+    assert "--dport 18080 -j DNAT" in rules()
+
+    cni.hide("portmap")
+    node.kubelet.run(manifest("late", node.tool("count 0.2")))
+    node.kubelet.remove("waiting")
+    node.kubelet.eventually(lambda: not node.is_running("waiting"), "the pod that is removed has ended")
+    assert "--dport 18080 -j DNAT" in rules()
+    assert not node.is_running("late")
+    cni.put_back("portmap")
+    node.kubelet.pod_when("late", is_ready)
+    node.kubelet.eventually(lambda: "--dport 18080" not in rules(), "its host port is taken back")
+    node.kubelet.remove_all()
+    node.kubelet.eventually(cni.is_clean, "nothing is left of the pods' network")
