@@ -163,7 +163,7 @@ def _restrict(tree: int, mount: MountSpec) -> None:
     """CRI: readonly alone is of the one mount, recursive_read_only of all below it."""
     propagation = mount_calls.MS_SLAVE if mount.propagate else mount_calls.MS_PRIVATE
     attributes = _OF_DEVICES if mount.device else _HARMLESS
-    if mount.recursive:
+    if mount.recursive or (mount.readonly and not stat.S_ISDIR(os.fstat(tree).st_mode)):  # below a file there is none
         attributes |= mount_calls.MOUNT_ATTR_RDONLY
     mount_calls.set_mount_attributes(tree, attributes, propagation, mount_calls.AT_RECURSIVE)
     if mount.readonly and not attributes & mount_calls.MOUNT_ATTR_RDONLY:

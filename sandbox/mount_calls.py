@@ -6,6 +6,7 @@ threads go on while they wait.
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -42,8 +43,8 @@ _SYS_MOUNT_SETATTR = 442
 _SYS_PIVOT_ROOT = 41 if os.uname().machine == "aarch64" else 155
 
 
-class _MountAttr(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+_MOUNT_ATTR = struct.Struct("@4Q")
+"""Attributes to set and to clear, propagation, a user namespace."""
 
 
 _int, _unsigned, _text, _address = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
@@ -66,7 +67,7 @@ _move_mount = _bind("syscall", _int, _int, _text, _int, _text, _unsigned)
 _fsopen = _bind("syscall", _int, _text, _unsigned)
 _fsconfig = _bind("syscall", _int, _int, _unsigned, _text, _text, _int)
 _fsmount = _bind("syscall", _int, _int, _unsigned, _unsigned)
-_mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _address, _unsigned)
+_mount_setattr = _bind("syscall", _int, _int, _text, _unsigned, _text, _unsigned)
 
 
 def _checked(result: int, subject: str | None = None) -> int:
@@ -127,6 +128,5 @@ def move_mount(tree: int, target: str) -> None:
 
 
 def set_mount_attributes(tree: int, attributes: int, propagation: int, flags: int = 0) -> None:
-    request = _MountAttr(attributes, 0, propagation, 0)
-    size = ctypes.sizeof(request)
-    _checked(_mount_setattr(_SYS_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH | flags, ctypes.addressof(request), size))
+    request = _MOUNT_ATTR.pack(attributes, 0, propagation, 0)
+    _checked(_mount_setattr(_SYS_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH | flags, request, len(request)))

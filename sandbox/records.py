@@ -16,7 +16,7 @@ from sandbox import kernel_files, lean_json
 from sandbox.errors import DiskFull, SandboxError
 
 VERSION = 1
-_MAGIC = b"wasmlet-record"
+MAGIC = b"wasmlet-record"
 _WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
@@ -26,7 +26,7 @@ class TornRecord(SandboxError):
 
 def encode(kind: str, fields: dict[str, Any]) -> bytes:
     body = lean_json.write(fields).encode("ascii")
-    header = b"%s %d %s %08x %d\n" % (_MAGIC, VERSION, kind.encode(), zlib.crc32(body), len(body))
+    header = b"%s %d %s %08x %d\n" % (MAGIC, VERSION, kind.encode(), zlib.crc32(body), len(body))
     return header + body
 
 
@@ -34,7 +34,7 @@ def decode(kind: str, data: bytes, name: str) -> dict[str, Any]:
     """The fields of one record; ``name`` stands for it in errors. Bytes behind the body are ignored."""
     header, newline, rest = data.partition(b"\n")
     words = header.split()
-    if not newline or len(words) != 5 or words[0] != _MAGIC:
+    if not newline or len(words) != 5 or words[0] != MAGIC:
         raise TornRecord(f"{name} is not a record of wasmlet")
     if words[1] != b"%d" % VERSION or words[2] != kind.encode():
         found = f"{words[2].decode(errors='replace')}, version {words[1].decode(errors='replace')}"

@@ -59,6 +59,8 @@ def _read_slots(path: str) -> bytes:
 
 
 def _read_slot(kind: str, slot: bytes, path: str) -> Run | None:
+    if not slot.startswith(records.MAGIC):
+        return None  # as nearly always when it is read: a container that is about to start
     try:
         return Run.from_json(records.decode(kind, slot, path))
     except (records.TornRecord, TypeError, ValueError, RecursionError):

@@ -101,7 +101,7 @@ def test_a_start_that_a_dead_server_had_begun_is_begun_anew(node: Node, image: P
     async def begin() -> None:
         places = MountPlaces(str(node.folder))
         await places.open()
-        (await apart(lambda: start_files.open_all(places, path), StartFiles.close)).close()
+        (await apart(lambda: start_files.open_all(places, path, "/proc/self/ns/net"), StartFiles.close)).close()
         places.close()
 
     asyncio.run(begin())
