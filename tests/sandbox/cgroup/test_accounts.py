@@ -9,6 +9,7 @@ from sandbox.cgroup.accounts import Accounts, HugepageUsage, page_size, read_acc
 from sandbox.cgroup.tree import Layout, Limits
 from sandbox.cgroup.usage_files import DeviceTraffic
 from tests.sandbox.cgroup.conftest import CONTAINER, Children
+from tests.sandbox.cgroup.version_2_files import GROUP, layout_of, write_group
 
 MIB = 1 << 20
 BUSY = """
@@ -18,7 +19,6 @@ for number in range(10000000): pass
 print(flush=True)
 sys.stdin.read(1)
 """
-GROUP = "/kubepods.slice/pod"
 FILES = {
     "cpu.stat": "usage_usec 9\nuser_usec 5\nsystem_usec 4\nnr_periods 10\nnr_throttled 2\nthrottled_usec 3",
     "memory.stat": "anon 1\nfile 2\nkernel 30\nkernel_stack 4\nfile_mapped 5\ninactive_file 6\nactive_file 7",
@@ -35,16 +35,12 @@ FILES = {
 
 @pytest.fixture
 def group(tmp_path: Path) -> Path:
-    folder = tmp_path / GROUP.strip("/")
-    folder.mkdir(parents=True)
-    for name, content in FILES.items():
-        (folder / name).write_text(content + "\n")
-    return folder
+    return write_group(tmp_path, FILES)
 
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Layout:
-    return Layout(True, (str(tmp_path),), {})
+    return layout_of(tmp_path)
 
 
 def test_everything_of_a_version_2_group(fake: Layout, group: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 from sandbox.cgroup.layout import Layout
 from sandbox.cgroup.usage import MemoryUsage, Usage, memory_limit, read_cpu_ns, read_processes, read_usage
 from sandbox.cgroup.usage_files import Pressure, Stall
+from tests.sandbox.cgroup.version_2_files import GROUP, layout_of, write_group
 
-GROUP = "/kubepods.slice/pod"
 FILES = {
     "cpu.stat": "usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\nnr_periods 10\nnr_throttled 2\n"
     "throttled_usec 5000\nnr_bursts 0\nburst_usec 0",
@@ -27,16 +27,12 @@ FILES = {
 
 @pytest.fixture
 def group(tmp_path: Path) -> Path:
-    folder = tmp_path / GROUP.strip("/")
-    folder.mkdir(parents=True)
-    for name, content in FILES.items():
-        (folder / name).write_text(content + "\n")
-    return folder
+    return write_group(tmp_path, FILES)
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(True, (str(tmp_path),), {})
+    return layout_of(tmp_path)
 
 
 def still(some_us: int, full_us: int) -> Pressure:
