@@ -89,11 +89,19 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan = ContainerPlan(sandbox, config, find_image(runtime, config))
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
-    plan.ports = container_ports.listening_ports(config, sandbox.config, plan.command.program.accepts)
+    taken = _taken_ports(runtime, sandbox)
+    plan.ports = container_ports.listening_ports(config, sandbox.config, plan.command.program.accepts, taken)
     if plan.ports:
         check_seccomp(config, sockets=True)
     plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
+
+
+def _taken_ports(runtime: Runtime, sandbox: Sandbox) -> set[int]:
+    """By containers of the pod that have not ended."""
+    containers = runtime.containers.of_sandbox(sandbox.id)
+    living = [container for container in containers if container.state != cri.CONTAINER_EXITED]
+    return {port for container in living for port in container.guest.listen}
 
 
 def _identity(config: cri.ContainerConfig, image: Image) -> Identity:

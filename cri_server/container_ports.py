@@ -1,12 +1,13 @@
 """The TCP ports whose listening sockets a container gets, and what tells it of them. No I/O.
 
 The CRI has ports on the pod sandbox alone. The kubelet adds to each container, as an annotation, the ports that the pod
-declares for it; of another client every container of the pod is given those of the sandbox. An annotation of wasmlet's
-own comes before both. Sockets are passed to modules of WASI preview 1 that import ``sock_accept``.
+declares for it; of another client the first container that can use them is given those of the sandbox. An annotation
+of wasmlet's own comes before both. Sockets are passed to modules of WASI preview 1 that import ``sock_accept``.
 """
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from cri_server.cri_v1 import api_pb2 as cri
@@ -30,8 +31,11 @@ class Port(NamedTuple):
     number: int
 
 
-def listening_ports(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, accepts: bool) -> list[Port]:
-    """Each number once. ``accepts``: the program can use a listening socket. Raises InvalidRequest."""
+def listening_ports(
+    config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, accepts: bool, taken: Collection[int] = ()
+) -> list[Port]:
+    """Each number once. ``accepts``: the program can use a listening socket; ``taken``: ports that other containers of
+    the pod have. Raises InvalidRequest."""
     wanted = _annotation(config, sandbox)
     chosen = None if wanted is None else _chosen(wanted, config.metadata.name)
     if chosen and not accepts:
@@ -40,7 +44,7 @@ def listening_ports(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, 
             f"remove annotation {ANNOTATION}, or build it with sock_accept"
         )
     ports: dict[int, Port] = {}
-    for port in (_declared(config, sandbox) if chosen is None else chosen) if accepts else []:
+    for port in (_declared(config, sandbox, taken) if chosen is None else chosen) if accepts else []:
         ports.setdefault(port.number, port)
     if len(ports) > MOST_PORTS:
         raise InvalidRequest(
@@ -79,13 +83,13 @@ def _parsed(item: str, container: str) -> Port:
     return Port(name or number, int(number))
 
 
-def _declared(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig) -> list[Port]:
+def _declared(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, taken: Collection[int]) -> list[Port]:
     if _OF_KUBELET in config.annotations:
         return _of_kubelet(config.annotations[_OF_KUBELET], config.metadata.name)
     if _MARK_OF_KUBELET in config.annotations:
         return []
-    mappings = [mapping for mapping in sandbox.port_mappings if mapping.protocol == cri.TCP]
-    return [Port(str(mapping.container_port), mapping.container_port) for mapping in mappings]
+    numbers = [mapping.container_port for mapping in sandbox.port_mappings if mapping.protocol == cri.TCP]
+    return [Port(str(number), number) for number in numbers if number not in taken]
 
 
 def _of_kubelet(text: str, container: str) -> list[Port]:

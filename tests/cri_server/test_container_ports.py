@@ -23,6 +23,7 @@ def sandbox(*ports: int, annotations: dict[str, str] | None = None) -> cri.PodSa
 def test_the_pods_tcp_ports_without_a_kubelet() -> None:
     assert listening_ports(container(), sandbox(80, 8080, 80), True) == [Port("80", 80), Port("8080", 8080)]
     assert listening_ports(container(), sandbox(), True) == []
+    assert listening_ports(container(), sandbox(80, 8080), True, {80}) == [Port("8080", 8080)]
 
 
 def test_the_containers_own_ports_of_a_kubelet() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -217,8 +218,10 @@ def test_the_ports_that_the_kubelet_names_are_the_containers_own(pods: Pods) -> 
 def test_a_port_that_is_taken_is_a_start_error(pods: Pods) -> None:
     sandbox_id = pods.run(PORT)
     pods.node.start(sandbox_id, "web", "first")
+    container = pods.node.start(sandbox_id, "acceptor", "asks-for-none")
+    assert pods.node.exited(container).exit_code == 0
     with pytest.raises(grpc.RpcError, match="cannot listen on its port 8080: Address already in use; give each"):
-        pods.node.start(sandbox_id, "web", "second")
+        pods.node.start(sandbox_id, "web", "second", annotations={ANNOTATION: "8080"})
     pods.node.start(sandbox_id, "web", "third", annotations={ANNOTATION: "admin=9090"})
     assert get(pods.address(sandbox_id), "/names", port=9090) == b"1 admin"
 
@@ -230,6 +233,23 @@ def test_a_container_that_ended_gives_its_port_to_the_next(pods: Pods) -> None:
         with connection(pods.address(sandbox_id)):
             pods.node.call("StopContainer", container_id=container, timeout=0)
         assert pods.node.status(container).state == cri.CONTAINER_EXITED
+
+
+def test_a_guest_with_sockets_is_as_confined_as_any(pods: Pods) -> None:
+    address, container = pods.serve("web")
+    assert get(address, "/") == b"hello /"
+    info = pods.node.call("ContainerStatus", container_id=container, verbose=True).info["info"]
+    process = Path("/proc", str(json.loads(info)["pid"]))
+    rights = [line.split()[1] for line in (process / "maps").read_text().splitlines()]
+    assert [each for each in rights if "w" in each and "x" in each] == []
+    links = [os.readlink(link) for link in (process / "fd").iterdir()]
+    assert sum(link.startswith("socket:") for link in links) <= 2  # the listening one, and the last client's
+    pod = Path("/proc", (process / "stat").read_text().rpartition(")")[2].split()[1])
+    families = [(pod / "net" / name).read_text() for name in ("tcp", "tcp6")]
+    listening = {line.split()[9] for text in families for line in text.splitlines()[1:] if line.split()[3] == "0A"}
+    of_pod = {os.readlink(link) for link in (pod / "fd").iterdir()}
+    assert listening
+    assert not of_pod & {f"socket:[{inode}]" for inode in listening}
 
 
 def test_a_program_that_accepts_nothing_gets_no_socket(pods: Pods) -> None:
