@@ -273,7 +273,7 @@ class PodProcess:
     def _process_reopen_log(self, request: control.Message, carried: list[int]) -> control.Message:
         container = self._containers.get(request["container"])
         if container is None:
-            raise InvalidSpec(f"container {request['container']} is not running: its log has no writer to reopen it")
+            raise GuestGone(f"container {request['container']} is not running: its log has no writer to reopen it")
         if carried:  # one without a log has none to go on in
             container.log.go_on_in(carried[0])
             carried.clear()

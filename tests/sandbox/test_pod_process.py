@@ -16,7 +16,7 @@ import pytest
 
 from sandbox import control, run_record, start_files
 from sandbox.cgroup import tree as cgroup
-from sandbox.errors import InvalidSpec, PodProcessGone, SandboxError, StartFailure
+from sandbox.errors import GuestGone, InvalidSpec, PodProcessGone, SandboxError, StartFailure
 from sandbox.mount_places import MountPlaces, apart
 from sandbox.pod_process_link import PodProcess, open_connection
 from sandbox.pod_processes import PodProcesses
@@ -218,7 +218,7 @@ def test_rotation_splits_no_line_and_loses_none(node: Node) -> None:
 
 def test_reopening_the_log_of_none_is_refused(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
-        with pytest.raises(InvalidSpec, match="not running"):
+        with pytest.raises(GuestGone, match="not running"):
             await process.reopen_log("nobody", "")
 
     in_pod(node, scenario)
