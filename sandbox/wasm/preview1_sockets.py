@@ -63,6 +63,8 @@ _MILLISECOND = 1_000_000
 
 _SLOT = 16
 """Bytes of an argument."""
+_MOST_VECTORS = 1024
+"""As many as the kernel itself looks at. What a guest says to have is not copied unseen."""
 _EXTENT = struct.Struct("<II")
 _WORD = struct.Struct("<I")
 _FDSTAT = struct.Struct("<BxHxxxxQQ")
@@ -137,7 +139,8 @@ class Sockets:
 
     def _extent(self, vectors: int, count: int) -> tuple[int, int]:
         """Address and size of the first buffer with room: a stream may always be read and written in parts."""
-        for pointer, size in _EXTENT.iter_unpack(self._read(vectors, count * _EXTENT.size)):
+        vectors_of_guest = self._read(vectors, min(count, _MOST_VECTORS) * _EXTENT.size)
+        for pointer, size in _EXTENT.iter_unpack(vectors_of_guest):
             if size:
                 return self._at(pointer, size), size
         return self._at(0, 0), 0
