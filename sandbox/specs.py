@@ -112,7 +112,8 @@ class Run(NamedTuple):
     """What became of a container's one run. Times in nanoseconds since the epoch, 0: not yet."""
 
     pid: int = 0
-    """Of the guest process: on disk and in messages as its pod numbers it, in the server as the host does."""
+    """Of the guest process: on disk and in messages as its pod numbers it, in the server as the host does.
+    There 0 of one that ended before anybody looked."""
     started_at: int = 0
     finished_at: int = 0
     exit_code: int = 0
