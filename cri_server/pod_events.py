@@ -28,7 +28,8 @@ def container_has_moved(runtime: Runtime, container: Container, before: cri.Cont
     """From the state that it had before, if it is another."""
     if container.state == before:
         return
-    if before == cri.CONTAINER_CREATED and container.run.pid:  # a start that failed has none
+    run = container.run
+    if before == cri.CONTAINER_CREATED and (run.pid or not run.finished_at):  # failed: ended without one
         container_has(runtime, container, cri.CONTAINER_STARTED_EVENT)
     if container.state == cri.CONTAINER_EXITED:
         container_has(runtime, container, cri.CONTAINER_STOPPED_EVENT)

@@ -81,6 +81,9 @@ def _ignore(*_: Any) -> None:
 class FakePodProcess:
     """Guests ignore every signal in ``deaf`` and end by all others. ``group``: folder that stands for the pod's."""
 
+    number = 4343
+    """Of each guest; 0 as of one that is gone when it is looked for."""
+
     def __init__(self, sandbox_id: str, gate: Gate, group: Path) -> None:
         self.sandbox_id = sandbox_id
         self.group = group
@@ -109,7 +112,7 @@ class FakePodProcess:
         if not self.alive:
             raise PodProcessGone("pod process is gone")
         make_group(self.group / container_id)
-        run = Run(pid=4343, started_at=time.time_ns())
+        run = Run(pid=self.number, started_at=time.time_ns())
         run_record.write_started(spec.run_path, run)
         self.guests[container_id] = (spec, run)
         return run

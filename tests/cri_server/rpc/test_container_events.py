@@ -13,6 +13,7 @@ from cri_server.errors import Ending
 from sandbox.errors import StartFailure
 from tests.cri_server.client import Client
 from tests.cri_server.conftest import Node
+from tests.cri_server.fakes import FakePodProcess
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
 from tests.real_node import RealNode
 
@@ -64,6 +65,19 @@ def test_the_events_of_a_pods_life(node: Run) -> None:
             *((container, kind) for kind in (CREATED, STARTED, STOPPED, DELETED)),
             *((pod, kind) for kind in (STOPPED, DELETED)),
         ]
+
+    node(scenario)
+
+
+def test_a_guest_that_is_gone_at_once_has_started(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakePodProcess, "number", 0)
+
+    async def scenario(node: Node) -> None:
+        pod = await node.run_pod()
+        listener = await Listener.of(node)
+        container = await node.start_container(pod)
+        node.pods.processes[pod].exit(container, 0)
+        assert await listener.kinds(3) == [(container, kind) for kind in (CREATED, STARTED, STOPPED)]
 
     node(scenario)
 
