@@ -1,5 +1,6 @@
 """The programs of images: found by the command that names them, compiled, remembered by when they were used."""
 
+import asyncio
 import os
 import secrets
 import time
@@ -19,6 +20,7 @@ from image_store.parts import Parts
 from image_store.program_files import Found
 from image_store.records import ImageRecord, ProgramRecord
 from image_store.resources import blob, code, tree
+from image_store.threads import to_the_end
 
 _OF_RUNTIME = "runtime"
 
@@ -32,6 +34,7 @@ class Programs:
         """By holder."""
         self._changed: dict[tuple[str, str], ProgramRecord] = {}
         """By image and path: what the catalog does not know yet."""
+        self._writing_runtime = asyncio.Lock()
 
     async def program(self, image: Image, command: str, search_path: str) -> Program:
         """Raises ProgramNotFound, NotWebAssembly, ModuleInvalid, LimitExceeded."""
@@ -93,7 +96,8 @@ class Programs:
         digest = digest_of(text)
         await self._parts.claim(holder, code(digest))
         path = self._parts.root / _OF_RUNTIME / f"{hex_of(digest)}.wat"
-        await self._parts.threads.run(partial(_write_once, path, text))
+        async with self._writing_runtime:
+            await to_the_end(self._parts.threads.run(partial(_write_once, path, text)))
         await self._parts.compiler.ensure(Source(digest, path), subject)
         return self._parts.compiler.code_path(digest)
 

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.demo_registry import Registry
 from image_store import compiler
+from image_store.digests import digest_of
 from image_store.engine_key import engine_key
 from image_store.errors import LimitExceeded, NotWebAssembly, ProgramNotFound
 from image_store.image import Image
@@ -252,3 +253,13 @@ def test_programs_are_kept_ready_by_their_last_use(runner: StoreRunner, registry
 
 def test_only_what_an_image_starts_is_kept_ready(runner: StoreRunner, image: Image) -> None:
     assert [program.name for program in runner.store.recently_used_programs(10)] == ["/app.wasm"]
+
+
+def test_a_module_of_wasmlets_own_is_made_once_for_all_who_want_it_at_the_same_time(runner: StoreRunner) -> None:
+    async def all_at_once() -> set[Path]:
+        wanted = [runner.store.runtime_module(b"(module)", "a shim", "shims") for _ in range(20)]
+        return set(await asyncio.gather(*wanted))
+
+    [code] = runner.run(all_at_once())
+    assert code.is_file()
+    assert runner.files("runtime") == [f"{digest_of(b'(module)').removeprefix('sha256:')}.wat"]
