@@ -665,13 +665,13 @@ def test_an_empty_log_that_cannot_be_reopened_stays(node: Node) -> None:
         path.with_name("filler").write_bytes(b"x" * ((1 << 20) - os.sysconf("SC_PAGE_SIZE")))
         path.with_name("rest").write_bytes(b"x")
         assert os.statvfs(path.parent).f_bavail == 0
-        spec = node.guest_spec(pod, "flood", "1000", log_path=str(path))
+        spec = node.guest_spec(pod, "flood", "100000", log_path=str(path))
         await start(process, node, spec)
         with pytest.raises(SandboxError, match="takes no more"):
             await reopen_until_refused(process, spec)
         node.grow_disk(64 << 20)
         await exits.next()
-        await until(lambda: path.exists() and len(log_lines(spec)) == 1000)
+        await until(lambda: path.exists() and len(log_lines(spec)) == 100_000)
 
     in_pod(node, scenario)
 
