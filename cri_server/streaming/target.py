@@ -24,15 +24,16 @@ class StreamedProcess(Protocol):
     ends: Ends
 
     async def wait(self) -> int:
-        """Exit code 0 to 255 of an exec'd process; 0 when the container that was attached to has ended. What was written
-        before can still be read from the ends up to their end."""
+        """Exit code 0 to 255 of an exec'd process; 0 when the container that was attached to has ended. What was
+        written before can still be read from the ends up to their end."""
 
     def resize(self, width: int, height: int) -> None:
         """Columns and rows of its terminal."""
 
     async def end(self) -> None:
         """The client is done: an exec'd process is killed with all its group, a container is only detached from.
-        Idempotent."""
+        Idempotent.
+        """
 
 
 class ProcessTarget(NamedTuple):
