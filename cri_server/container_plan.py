@@ -5,6 +5,7 @@ import os
 from cri_server import (
     container_limits,
     container_mounts,
+    container_network,
     container_ports,
     container_process,
     container_volumes,
@@ -19,6 +20,7 @@ from cri_server.sandbox_store import Sandbox
 from cri_server.seccomp_profile import check_seccomp
 from cri_server.socket_shim import socket_shim
 from image_store.image import Image
+from sandbox import network_access
 from sandbox.identity import Identity, resolve_identity
 from sandbox.specs import GuestSpec, MountSpec
 
@@ -33,6 +35,7 @@ class ContainerPlan:
         self.directory = container_process.working_dir(config, image.config.working_dir)
         hostname = etc_files.hostname(sandbox.config)
         self.variables = container_process.environment(config, image.config.env, hostname, self.directory)
+        self.network = container_network.access_of(config, sandbox.config)
         self.log_path = _log_path(sandbox.config, config)
         self.command: Command
         self.volumes: list[Volume] = []
@@ -76,6 +79,7 @@ class ContainerPlan:
             readonly_paths=container_mounts.present(context.readonly_paths, rootfs, made),
             listen=[port.number for port in self.ports],
             socket_shim=self.socket_shim,
+            network=self.network,
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
@@ -89,12 +93,18 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan = ContainerPlan(sandbox, config, find_image(runtime, config))
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
-    taken = _taken_ports(runtime, sandbox)
-    plan.ports = container_ports.listening_ports(config, sandbox.config, plan.command.program.accepts, taken)
+    plan.ports = _ports(runtime, plan)
     if plan.ports:
         check_seccomp(config, sockets=True)
     plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
+
+
+def _ports(runtime: Runtime, plan: ContainerPlan) -> list[Port]:
+    accepts, taken = plan.command.program.accepts, _taken_ports(runtime, plan.sandbox)
+    return container_ports.listening_ports(
+        plan.config, plan.sandbox.config, accepts, network_access.listens(plan.network), taken
+    )
 
 
 def _taken_ports(runtime: Runtime, sandbox: Sandbox) -> set[int]:

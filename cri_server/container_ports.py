@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from cri_server import container_network
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 
@@ -32,19 +33,20 @@ class Port(NamedTuple):
 
 
 def listening_ports(
-    config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, accepts: bool, taken: Collection[int] = ()
+    config: cri.ContainerConfig,
+    sandbox: cri.PodSandboxConfig,
+    accepts: bool,
+    may_listen: bool = True,
+    taken: Collection[int] = (),
 ) -> list[Port]:
-    """Each number once. ``accepts``: the program can use a listening socket; ``taken``: ports that other containers of
-    the pod have. Raises InvalidRequest."""
+    """Each number once. ``accepts``: the program can use a listening socket; ``may_listen``: the pod lets it;
+    ``taken``: ports that other containers of the pod have. Raises InvalidRequest."""
     wanted = _annotation(config, sandbox)
     chosen = None if wanted is None else _chosen(wanted, config.metadata.name)
-    if chosen and not accepts:
-        raise InvalidRequest(
-            f"the program of container {config.metadata.name} is no WASI preview 1 module that accepts connections: "
-            f"remove annotation {ANNOTATION}, or build it with sock_accept"
-        )
+    if chosen:
+        _check_chosen(config.metadata.name, accepts, may_listen)
     ports: dict[int, Port] = {}
-    for port in (_declared(config, sandbox, taken) if chosen is None else chosen) if accepts else []:
+    for port in (_declared(config, sandbox, taken) if chosen is None else chosen) if accepts and may_listen else []:
         ports.setdefault(port.number, port)
     if len(ports) > MOST_PORTS:
         raise InvalidRequest(
@@ -59,6 +61,19 @@ def listening_variables(ports: list[Port]) -> dict[str, str]:
     if not ports:
         return {}
     return {"LISTEN_FDS": str(len(ports)), "LISTEN_FDNAMES": ":".join(port.name for port in ports)}
+
+
+def _check_chosen(container: str, accepts: bool, may_listen: bool) -> None:
+    if not accepts:
+        raise InvalidRequest(
+            f"the program of container {container} is no WASI preview 1 module that accepts connections: "
+            f"remove annotation {ANNOTATION}, or build it with sock_accept"
+        )
+    if not may_listen:
+        raise InvalidRequest(
+            f"container {container} is to listen by annotation {ANNOTATION}, and may not by annotation "
+            f"{container_network.ANNOTATION}: remove one of them"
+        )
 
 
 def _annotation(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig) -> str | None:

@@ -7,6 +7,7 @@ SELinux labels, a PID namespace) is accepted and recorded.
 import re
 from ipaddress import ip_address
 
+from cri_server import container_network
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest, NotOffered
 from cri_server.sandbox_store import has_host_network
@@ -35,6 +36,7 @@ def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool, ho
     _check_paths(request.config)
     _check_ports(request.config, host_ports)
     _check_sysctls(request.config)
+    container_network.check_annotations(request.config)
     if reject_privileged and request.config.linux.security_context.privileged:
         raise InvalidRequest(f"pod sandbox {name} is privileged, which has no meaning for WebAssembly: remove that")
 

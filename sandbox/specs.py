@@ -6,6 +6,8 @@ Strings that may hold any bytes (arguments, environment, paths) use the file sys
 
 from typing import Any, NamedTuple
 
+from sandbox import network_access
+
 _HIGHEST_PID = 1 << 31
 _MOST_CODES = 1 << 8
 _LATEST = (1 << 63) - 1
@@ -93,6 +95,8 @@ class GuestSpec(NamedTuple):
     """TCP ports whose listening sockets the guest, a module, gets from descriptor 3 on."""
     socket_shim: list[str] = []  # noqa: RUF012
     """Paths of the compiled code of the shim's front and back, which a guest with listening sockets needs."""
+    network: str = network_access.FULL
+    """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":

@@ -23,7 +23,7 @@ def sandbox(*ports: int, annotations: dict[str, str] | None = None) -> cri.PodSa
 def test_the_pods_tcp_ports_without_a_kubelet() -> None:
     assert listening_ports(container(), sandbox(80, 8080, 80), True) == [Port("80", 80), Port("8080", 8080)]
     assert listening_ports(container(), sandbox(), True) == []
-    assert listening_ports(container(), sandbox(80, 8080), True, {80}) == [Port("8080", 8080)]
+    assert listening_ports(container(), sandbox(80, 8080), True, taken={80}) == [Port("8080", 8080)]
 
 
 def test_the_containers_own_ports_of_a_kubelet() -> None:
@@ -50,6 +50,13 @@ def test_a_program_that_cannot_accept_gets_none_and_may_ask_for_none() -> None:
     assert listening_ports(container(**{ANNOTATION: "none"}), sandbox(80), False) == []
     with pytest.raises(InvalidRequest, match="no WASI preview 1 module that accepts"):
         listening_ports(container(**{ANNOTATION: "80"}), sandbox(), False)
+
+
+def test_a_container_that_may_not_listen_gets_none_and_may_not_ask_for_any() -> None:
+    assert listening_ports(container(), sandbox(80), True, may_listen=False) == []
+    assert listening_ports(container(**{ANNOTATION: "none"}), sandbox(80), True, may_listen=False) == []
+    with pytest.raises(InvalidRequest, match="may not by annotation wasmlet.dev/network: remove one of them"):
+        listening_ports(container(**{ANNOTATION: "80"}), sandbox(), True, may_listen=False)
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "http", "a:b=80", "=80x", "80,", "-1", "8 0", "٨٠"])

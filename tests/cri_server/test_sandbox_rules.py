@@ -104,6 +104,12 @@ def test_a_cgroup_parent_with_a_nul_byte_is_refused() -> None:
         check_sandbox(request(linux=cri.LinuxPodSandboxConfig(cgroup_parent="/a\0b")), False)
 
 
+def test_a_choice_of_network_that_is_not_known_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="annotation wasmlet.dev/network.main of pod sandbox"):
+        check_sandbox(request(annotations={"wasmlet.dev/network.main": "some"}), False)
+    check_sandbox(request(annotations={"wasmlet.dev/network": "outbound"}), False)
+
+
 def test_a_host_port_is_refused_where_it_would_not_be_published() -> None:
     ports = [cri.PortMapping(container_port=80, host_port=8080)]
     with pytest.raises(NotOffered, match="host port 8080"):

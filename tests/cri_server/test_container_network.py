@@ -1,0 +1,39 @@
+import pytest
+
+from cri_server.container_network import ANNOTATION, access_of, check_annotations
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.errors import InvalidRequest
+
+POD = {ANNOTATION: "outbound", f"{ANNOTATION}.quiet": " none "}
+
+
+def container(name: str, **annotations: str) -> cri.ContainerConfig:
+    return cri.ContainerConfig(metadata=cri.ContainerMetadata(name=name), annotations=annotations)
+
+
+def sandbox(annotations: dict[str, str]) -> cri.PodSandboxConfig:
+    return cri.PodSandboxConfig(metadata=cri.PodSandboxMetadata(name="web"), annotations=annotations)
+
+
+def test_a_pod_speaks_as_any_other_unless_it_says_otherwise() -> None:
+    assert access_of(container("main"), sandbox({})) == "full"
+    assert access_of(container("main"), sandbox({f"{ANNOTATION}.quiet": "none"})) == "full"
+
+
+def test_a_containers_own_comes_before_its_pods() -> None:
+    assert access_of(container("main"), sandbox(POD)) == "outbound"
+    assert access_of(container("quiet"), sandbox(POD)) == "none"
+    assert access_of(container("quiet", **{ANNOTATION: "inbound"}), sandbox(POD)) == "inbound"
+
+
+@pytest.mark.parametrize("value", ["", "all", "None", "full,none"])
+@pytest.mark.parametrize("name", [ANNOTATION, f"{ANNOTATION}.main"])
+def test_what_is_not_known_is_refused_with_what_is(name: str, value: str) -> None:
+    with pytest.raises(InvalidRequest, match=r'pod sandbox web .* choose "full", "outbound", "inbound" or "none"'):
+        check_annotations(sandbox({name: value}))
+    with pytest.raises(InvalidRequest, match="annotation wasmlet.dev/network of container main"):
+        access_of(container("main", **{ANNOTATION: value}), sandbox({}))
+
+
+def test_what_is_known_is_not() -> None:
+    check_annotations(sandbox({**POD, "wasmlet.dev/networks": "?"}))
