@@ -8,6 +8,7 @@ from cri_server.config import Settings
 from cri_server.errors import StartupError
 from cri_server.paths import Paths
 from cri_server.runtime import Runtime
+from cri_server.streaming.server import open_streaming
 from cri_server.warm import warm_programs
 from image_store.errors import ImageStoreError
 from image_store.observer import StoreObserver
@@ -36,6 +37,7 @@ async def open_runtime(
             images=images,
             pods=await _open_pods(settings, paths, images, stack),
             network=await _open_network(settings, paths, stack),
+            streaming=await open_streaming(settings.streaming, stack),
             cgroup_layout=layout,
             cgroup_driver=_cgroup_driver(settings, layout),
             file_system=file_system_of(paths.root),

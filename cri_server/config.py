@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cri_server.metrics_address import parse_address
+from cri_server.listen_address import parse_address
 from image_store import references
 from image_store.errors import InvalidReference
 from sandbox.errors import InvalidSpec
@@ -55,11 +55,17 @@ def _metrics_address(text: str) -> str:
     return text
 
 
+def _streaming_address(text: str) -> str:
+    parse_address(text, lowest_port=0)
+    return text
+
+
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 OptionalPath = Annotated[str, AfterValidator(_optional_path)]
 Subnet = Annotated[str, AfterValidator(_subnet)]
 Registry = Annotated[str, AfterValidator(_registry)]
 MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
+StreamingAddress = Annotated[str, AfterValidator(_streaming_address)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
 
 
@@ -204,6 +210,37 @@ class MetricsSettings(Section):
     )
 
 
+class StreamingSettings(Section):
+    """Where exec, attach and port-forward are streamed. The kubelet and crictl are told the address with each stream,
+    and a token that is good for one use within a minute."""
+
+    address: StreamingAddress = Field(
+        default="127.0.0.1:0",
+        description=(
+            '"host:port" to listen on, which the kubelet must be able to reach; port 0: a free one. Beyond loopback, '
+            "choose one only with TLS."
+        ),
+    )
+    tls_certificate: OptionalPath = Field(
+        default="",
+        description='PEM file of the certificate and its chain, read again when it changes; "": no TLS.',
+    )
+    tls_key: OptionalPath = Field(default="", description="PEM file of the certificate's private key.")
+    tls_client_ca: OptionalPath = Field(
+        default="",
+        description='PEM file of authorities: only a client with a certificate of theirs is served; "": any client.',
+    )
+    idle_seconds: int = Field(
+        default=4 * 60 * 60, ge=1, description="A stream over which nothing went for so long is ended."
+    )
+    creation_seconds: int = Field(
+        default=30, ge=1, description="A client that has not opened all its streams by then is sent away."
+    )
+    pending: int = Field(
+        default=1000, ge=1, description="Addresses given out whose client has not come yet; more are refused."
+    )
+
+
 class Settings(Section):
     """Paths. `root` lasts, `state` is volatile. Servers side by side need their own of each."""
 
@@ -223,3 +260,4 @@ class Settings(Section):
     zygote: ZygoteSettings = ZygoteSettings()
     security: SecuritySettings = SecuritySettings()
     metrics: MetricsSettings = MetricsSettings()
+    streaming: StreamingSettings = StreamingSettings()

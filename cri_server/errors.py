@@ -7,6 +7,7 @@ ServerError
 ├── WrongState          the object is not in a state that allows this
 ├── NotOffered          wasmlet does not do this (yet)
 ├── AnswerTooLarge      it does not fit a message
+├── TooManyStreams      more URLs of streams were given out than clients have come for
 ├── ListenerTooSlow     a client takes events slower than they come
 ├── Ending              the server is about to end
 ├── StopFailed          a guest outlived its kill
@@ -40,6 +41,10 @@ class NotOffered(ServerError):
 
 
 class AnswerTooLarge(ServerError):
+    pass
+
+
+class TooManyStreams(ServerError):
     pass
 
 

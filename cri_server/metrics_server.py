@@ -10,8 +10,8 @@ import structlog
 from prometheus_client import CollectorRegistry, MetricsHandler
 
 from cri_server.errors import UnusableSetting
+from cri_server.listen_address import parse_address
 from cri_server.metrics import Metrics
-from cri_server.metrics_address import parse_address
 
 _SECONDS_FOR_A_REQUEST = 10
 

@@ -29,6 +29,7 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     server.WrongState: grpc.StatusCode.FAILED_PRECONDITION,
     server.NotOffered: grpc.StatusCode.UNIMPLEMENTED,
     server.AnswerTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    server.TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     server.ListenerTooSlow: grpc.StatusCode.RESOURCE_EXHAUSTED,
     server.Ending: grpc.StatusCode.UNAVAILABLE,
     server.ServerError: grpc.StatusCode.INTERNAL,

@@ -17,6 +17,7 @@ from cri_server.usage_sampler import UsageSampler
 from sandbox.file_system import FileSystem
 
 if TYPE_CHECKING:
+    from cri_server.streaming.server import StreamingServer
     from image_store.store import ImageStore
     from sandbox.cgroup.tree import Layout
     from sandbox.network.provider import NetworkProvider
@@ -30,6 +31,7 @@ class Runtime:
     pods: "PodProcesses"
     images: "ImageStore"
     network: "NetworkProvider"
+    streaming: "StreamingServer"
     cgroup_layout: "Layout"
     cgroup_driver: str
     """``cgroupfs`` or ``systemd``."""

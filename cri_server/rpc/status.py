@@ -61,6 +61,7 @@ def _info(runtime: Runtime) -> dict[str, str]:
     }
     return {
         "config": info.encoded(runtime.settings.model_dump()),
+        "streaming": runtime.streaming.address,
         "wasm": info.encoded(wasm),
         "python": platform.python_version(),
     }

@@ -18,6 +18,7 @@ from cri_server.paths import Paths
 from cri_server.recovery import recover
 from cri_server.runtime import Runtime
 from cri_server.service import OPTIONS, generic_handlers
+from cri_server.streaming.server import StreamingServer
 from sandbox.cgroup.layout import Layout
 from sandbox.file_system import FileSystem
 from tests.cri_server.client import Client
@@ -41,6 +42,7 @@ class Node:
         self.pods = FakePods(Path(self.paths.state), self.gate)
         self.network = FakeNetwork(self.gate)
         self.images = FakeImages(folder, self.gate)
+        self.streaming = StreamingServer(self.settings.streaming)
         self.runtime: Runtime
         self.client: Client
         self._server: grpc.aio.Server
@@ -53,6 +55,7 @@ class Node:
             pods=cast(Any, self.pods),
             images=cast(Any, self.images),
             network=self.network,
+            streaming=self.streaming,
             cgroup_layout=Layout(unified=True, mounts=(str(self.pods.cgroups),), controllers={}),
             cgroup_driver="cgroupfs",
             file_system=FileSystem("/", "/dev/vda"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cri_server.metrics_address import parse_address
+from cri_server.listen_address import parse_address
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,7 @@ def test_whatever_is_accepted_can_be_listened_on_in_principle(text: str) -> None
         return
     assert host
     assert 0 < port < 65536
+
+
+def test_a_port_that_the_kernel_chooses() -> None:
+    assert parse_address("127.0.0.1:0", lowest_port=0) == ("127.0.0.1", 0)
