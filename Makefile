@@ -12,7 +12,7 @@ PACKAGES := cri_server sandbox image_store tests hatch_build.py $(if $(wildcard 
 KUBERNETES := v1.36.3
 CRI_TOOLS := v1.36.0
 CONTAINERD := v2.4.2
-CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kubectl
+CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl
 
 .DELETE_ON_ERROR:
 .PHONY: setup help demo test lint format lock tools toolbox no-go critest bench-tools bench clean

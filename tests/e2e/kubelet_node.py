@@ -1,5 +1,6 @@
 """A node with a kubelet, wasmlet below it and a registry, as if on a machine of its own."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,12 @@ class KubeletNode:
         """Those of a pod, static or not, that are listed, in whichever state."""
         items: list[cri.PodSandbox] = self.call("ListPodSandbox").items
         return [item for item in items if item.labels[_POD_NAME] in (pod, f"{pod}-{NODE}")]
+
+    def pid(self, pod: str) -> int:
+        """Of a process in the namespaces of a pod that runs."""
+        [ready] = [each.id for each in self.sandboxes(pod) if each.state == cri.SANDBOX_READY]
+        info = self.call("PodSandboxStatus", pod_sandbox_id=ready, verbose=True).info["info"]
+        return int(json.loads(info)["pid"])
 
     @contextmanager
     def server_killed(self) -> Iterator[None]:

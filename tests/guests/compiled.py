@@ -1,7 +1,8 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
 Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime; C, which
-needs clang and wasi-libc; and Go. What is built is kept below ``.cache``, by the digest of all that it depends on.
+needs clang and wasi-libc; and Go, as a file or as a folder with a module. What is built is kept below ``.cache``, by the
+digest of all that it depends on.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -36,10 +38,14 @@ _C_TO_WASM = ("--target=wasm32-wasi", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl
 _GO_TO_WASM = ("build", "-trimpath", "-ldflags=-s -w", "-o", "/dev/stdout")
 _GO_ENVIRONMENT = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0"}
 
+_building = threading.Lock()
+"""Tests may run in threads, and want the same guest."""
+
 
 def names() -> list[str]:
     """Of all guests."""
-    return sorted(source.stem for source in HERE.iterdir() if source.suffix in (".wat", ".c", ".go"))
+    sources = [path for path in HERE.iterdir() if path.suffix in (".wat", ".c", ".go") or _is_module(path)]
+    return sorted(source.stem for source in sources)
 
 
 @cache
@@ -50,7 +56,20 @@ def guest(name: str) -> bytes:
         return _cached(text.read_bytes(), ".wasm", [sys.executable, "-c", _WAT_TO_WASM]).read_bytes()
     if (go := HERE / f"{name}.go").exists():
         return _cached(go.read_bytes(), ".wasm", [str(require_tool("go")), *_GO_TO_WASM, str(go)]).read_bytes()
+    if _is_module(folder := HERE / name):
+        sources = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+        return _cached(sources, ".wasm", [str(require_tool("go")), *_in(folder), "."]).read_bytes()
     return _cached((HERE / f"{name}.c").read_bytes(), ".wasm", [_clang(), *_C_TO_WASM]).read_bytes()
+
+
+def _is_module(folder: Path) -> bool:
+    """Of Go."""
+    return (folder / "go.mod").exists()
+
+
+def _in(folder: Path) -> tuple[str, ...]:
+    verb, *options = _GO_TO_WASM
+    return verb, "-C", str(folder), *options
 
 
 @cache
@@ -74,11 +93,12 @@ def _clang() -> str:
 def _cached(source: bytes, suffix: str, command: list[str]) -> Path:
     key = hashlib.sha256("\0".join([*command, version("wasmtime")]).encode() + source).hexdigest()
     path = CACHE / f"{key[:32]}{suffix}"
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(_output(command, source))
-        fresh.rename(path)
+    with _building:
+        if not path.exists():
+            CACHE.mkdir(exist_ok=True)
+            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.write_bytes(_output(command, source))
+            fresh.rename(path)
     return path
 
 

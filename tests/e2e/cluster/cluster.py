@@ -1,4 +1,4 @@
-"""A whole cluster of one node around wasmlet: etcd, the control plane and the kubelet, none of them changed."""
+"""A whole cluster of one node around wasmlet: etcd, control plane, kubelet and kube-proxy, none of them changed."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.e2e.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, last_words
+from tests.e2e.cluster.kube_proxy import PROGRAM as KUBE_PROXY
+from tests.e2e.cluster.kube_proxy import kube_proxy
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.workloads import Containers, pod, running_containers
 from tests.e2e.kubelet import NODE
@@ -36,6 +38,7 @@ class Cluster:
     node: KubeletNode
     control_plane: ControlPlane
     kubectl: Kubectl
+    proxy_log: Path
 
     def create_namespace(self, name: str) -> Kubectl:
         """Inside of it. Its service account is there, without which it has no pods."""
@@ -76,7 +79,7 @@ class Cluster:
 
     def last_words(self) -> str:
         """Of every component."""
-        logs = [*self.control_plane.logs(), self.node.kubelet.log, self.node.server.log]
+        logs = [*self.control_plane.logs(), self.proxy_log, self.node.kubelet.log, self.node.server.log]
         return "\n".join(last_words(log) for log in logs)
 
 
@@ -85,17 +88,19 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """Ready. Until its end the calling thread is in namespaces of its own; nothing of it is left then. Skips the test
     where a program is missing."""
     require_root()
-    for program in ("ip", "openssl", "kubectl", "kubelet", *PROGRAMS):
+    for program in ("ip", "iptables", "openssl", "kubectl", "kubelet", KUBE_PROXY, *PROGRAMS):
         require_tool(program)
+    proxy_log = folder / "kube-proxy.log"
     with (
         node_namespaces(folder / "shown"),
         control_plane(folder / "control-plane") as control,
+        kube_proxy(proxy_log, control.kubeconfig),
         kubelet_node_here(folder, kubeconfig=control.kubeconfig, **_KUBELET_SETTINGS) as node,
     ):
         kubectl = Kubectl(control.kubeconfig)
         kubectl.wait(f"node/{NODE}", "create")
         kubectl.wait(f"node/{NODE}", "condition=Ready")
-        running = Cluster(node, control, kubectl)
+        running = Cluster(node, control, kubectl, proxy_log)
         witness = running.start_witness()
         yield running
         assert running_containers([kubectl.get(f"pod/{WITNESS}")]) == witness

@@ -1,0 +1,70 @@
+"""Services of pods that serve, by kube-proxy: who is reached, from where, and that it goes on whatever happens."""
+
+from tests.e2e.cluster.kubectl import Kubectl, eventually
+from tests.e2e.cluster.together import Case, together
+from tests.e2e.cluster.web import answers, answers_inside, flags, probe, service, visitor, web
+from tests.e2e.cluster.workloads import deployment, pod, template
+from tests.e2e.node_namespaces import ADDRESS
+
+
+def pod_names(kubectl: Kubectl) -> set[str]:
+    """Without those that are on their way out."""
+    pods = kubectl.objects("pod", "--selector=app=web")
+    return {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+
+
+def serve(case: Case, replicas: int, **spec: object) -> str:
+    """Start a deployment and its service; return the URL that tells the name of who answers."""
+    container = web(case, readinessProbe=probe("/health/ready"))
+    case.kubectl.apply(
+        deployment("web", replicas, template("web", container, volumes=flags(case))), service("web", **spec)
+    )
+    case.kubectl.wait_for_rollout("deployment/web")
+    return f"http://{case.kubectl.get('service/web')['spec']['clusterIP']}/name"
+
+
+@together
+def test_a_service_shares_connections_among_the_pods_that_are_ready(case: Case) -> None:
+    url = serve(case, 3)
+    pods = pod_names(case.kubectl)
+    eventually(lambda: answers(url) == pods, "all pods are reached")
+    tired, *awake = sorted(pods)
+    (case.folder / f"ready-of-{tired}").touch()
+    eventually(lambda: answers(url) == set(awake), "who is not ready is not reached")
+    (case.folder / f"ready-of-{tired}").unlink()
+    eventually(lambda: answers(url) == pods, "who is ready again is reached")
+    case.kubectl.delete(f"pod/{tired}")
+    eventually(lambda: answers(url) == pod_names(case.kubectl), "another pod is in the place of the deleted one")
+    assert tired not in pod_names(case.kubectl)
+
+
+@together
+def test_a_service_goes_on_while_the_server_is_killed(case: Case) -> None:
+    url = serve(case, 2)
+    pods = pod_names(case.kubectl)
+    addresses = [pod["status"]["podIP"] for pod in case.kubectl.objects("pod")]
+    eventually(lambda: answers(url) == pods, "all pods are reached")
+    with visitor(case.kubectl.get("service/web")["spec"]["clusterIP"], "/name") as visiting:
+        case.strike_unnoticed()
+    assert visiting.visits > 0
+    assert visiting.failures == []
+    assert answers(url) == pods
+    assert [pod["status"]["podIP"] for pod in case.kubectl.objects("pod")] == addresses
+
+
+@together
+def test_a_service_is_reached_from_other_pods(case: Case) -> None:
+    url = serve(case, 2)
+    case.kubectl.apply(pod("visitor", case.tool("sleep 1000"), volumes=case.volumes()))
+    case.kubectl.wait("pod/visitor", "condition=Ready")
+    inside = case.cluster.node.pid("visitor")
+    pods = pod_names(case.kubectl)
+    eventually(lambda: answers_inside(inside, url) == pods, "all pods are reached from another")
+
+
+@together
+def test_a_service_is_reached_at_a_port_of_the_node(case: Case) -> None:
+    serve(case, 2, type="NodePort")
+    [port] = case.kubectl.get("service/web")["spec"]["ports"]
+    url = f"http://{ADDRESS}:{port['nodePort']}/name"
+    eventually(lambda: answers(url) == pod_names(case.kubectl), "all pods are reached at the node")

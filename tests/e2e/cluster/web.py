@@ -1,0 +1,121 @@
+"""The web server among the guests, in manifests, and who visits it."""
+
+import http.client
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import urllib3
+
+from tests.e2e.cluster.kubectl import Object
+from tests.e2e.cluster.together import Case
+from tests.e2e.cluster.workloads import from_field
+from tests.e2e.pods import seen_at
+
+PORT = 8080
+
+_VISITS = 30
+"""Among so many connections each of a few pods has one, all but certainly."""
+_SECONDS = 10
+
+_VISIT = """
+import sys, urllib3
+pool = urllib3.PoolManager(headers={"connection": "close"}, timeout=10, retries=False)
+print(*(pool.request("GET", sys.argv[1]).data.decode() for _ in range(int(sys.argv[2]))))
+"""
+
+
+def web(case: Case, **fields: Any) -> Object:
+    """A container that serves at a port named web, and is as the files in the test's folder tell; see the guest."""
+    ports = [{"name": "web", "containerPort": PORT}]
+    return {
+        "name": "main",
+        "image": case.cluster.node.image("service"),
+        "imagePullPolicy": "IfNotPresent",
+        "ports": ports,
+        "env": [from_field("POD", "metadata.name")],
+        "volumeMounts": seen_at(flags="/flags"),
+        **fields,
+    }
+
+
+def flags(case: Case) -> list[Object]:
+    """The volumes that such a container needs."""
+    return [{"name": "flags", "hostPath": {"path": str(case.folder), "type": "Directory"}}]
+
+
+def probe(path: str, **fields: Any) -> Object:
+    """Each second; one failure is enough."""
+    return {"httpGet": {"path": path, "port": "web"}, "periodSeconds": 1, "failureThreshold": 1, **fields}
+
+
+def service(name: str, **spec: Any) -> Object:
+    """For the pods that are labelled with its name."""
+    ports = [{"port": 80, "targetPort": "web"}]
+    spec = {"selector": {"app": name}, "ports": ports, **spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def answers(url: str) -> set[str]:
+    """What is said at many connections."""
+    with urllib3.PoolManager(headers={"connection": "close"}, timeout=_SECONDS, retries=False) as pool:
+        try:
+            return {pool.request("GET", url).data.decode() for _ in range(_VISITS)}
+        except urllib3.exceptions.HTTPError as error:
+            return {str(error)}
+
+
+def answers_inside(pid: int, url: str) -> set[str]:
+    """The same, from the network of a process."""
+    command = ["nsenter", "--net", f"--target={pid}", sys.executable, "-c", _VISIT, url, str(_VISITS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return set(done.stdout.split()) if done.returncode == 0 else {done.stderr}
+
+
+class Visitor:
+    """Who asks again and again, over one connection and over new ones, and notes when it is not answered."""
+
+    def __init__(self, address: str, path: str) -> None:
+        self.visits = 0
+        self.failures: list[str] = []
+        self._address, self._path = address, path
+        self._leaving = threading.Event()
+
+    def visit(self) -> None:
+        lasting = http.client.HTTPConnection(self._address, timeout=_SECONDS)
+        lasting.connect()
+        socket = lasting.sock
+        while not self._leaving.wait(0.02):
+            self._ask(lasting)
+            self._ask(http.client.HTTPConnection(self._address, timeout=_SECONDS))
+            if lasting.sock is not socket:
+                self.failures.append("the connection has been closed")
+            self.visits += 1
+
+    def leave(self) -> None:
+        self._leaving.set()
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        try:
+            connection.request("GET", self._path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != http.client.OK:
+                self.failures.append(str(answer.status))
+        except (OSError, http.client.HTTPException) as error:
+            self.failures.append(repr(error))
+
+
+@contextmanager
+def visitor(address: str, path: str) -> Iterator[Visitor]:
+    visiting = Visitor(address, path)
+    thread = threading.Thread(target=visiting.visit)
+    thread.start()
+    try:
+        yield visiting
+    finally:
+        visiting.leave()
+        thread.join()
