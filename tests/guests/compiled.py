@@ -1,7 +1,7 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
 Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime; C, which
-needs clang and wasi-libc; and Go, as a file or as a folder with a module. What is built is kept below ``.cache``, by the
+needs clang and wasi-libc; and Go, as a file or a folder with a module. What is built is kept below ``.cache``, by the
 digest of all that it depends on.
 """
 
