@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help demo test lint format lock tools toolbox no-go critest bench-tools bench clean
+.PHONY: setup help demo test lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -89,7 +89,7 @@ endef
 KUBERNETES_FLAGS := -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) \
 	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
 
-tools: setup toolbox $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
+tools: setup toolbox guest-tools $(addprefix $(TOOLS)/,crictl critest kubelet etcd $(CONTROL_PLANE)) ## crictl, critest, kubelet, etcd, control plane
 	@echo "The real clients are in $(TOOLS)"
 
 $(TOOLS)/crictl: tests/tools/cri/go.mod tests/tools/cri/go.sum
@@ -122,6 +122,26 @@ $(TOOLBOX): $(shell find toolbox -name '*.go') toolbox/go.mod toolbox/go.sum
 
 no-go:
 	@echo "Go is not installed: the toolbox is not built, and tests that need it are skipped"
+
+# ---- What makes components of Python, JavaScript and C, for guests of tests ------------------------------------------
+
+GUEST_TOOLS := .tools/guests
+COMPONENTS := tests/guests/components
+
+guest-tools: setup $(if $(shell command -v npm),$(GUEST_TOOLS)/.ready,no-npm) ## componentize-py and componentize-js, for guests of tests
+
+$(GUEST_TOOLS)/.ready: $(COMPONENTS)/package-lock.json $(COMPONENTS)/requirements.txt
+	@echo "Installing what makes components"
+	@rm -rf $(GUEST_TOOLS)
+	@mkdir -p $(GUEST_TOOLS)
+	@cp $(COMPONENTS)/package.json $(COMPONENTS)/package-lock.json $(GUEST_TOOLS)
+	@cd $(GUEST_TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --target $(GUEST_TOOLS)/python \
+		-r $(COMPONENTS)/requirements.txt
+	@touch $@
+
+no-npm:
+	@echo "npm is not installed: components are not made of Python, JavaScript and C, and tests that need them are skipped"
 
 critest: setup toolbox $(TOOLS)/critest ## critest against wasmlet: passed, failed and skipped by group (as root)
 	@$(VENV)/bin/python -m tests.e2e.critest $(ARGS)

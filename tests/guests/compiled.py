@@ -1,8 +1,8 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
 Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime; C, which
-needs clang and wasi-libc; and Go, as a file or a folder with a module. What is built is kept below ``.cache``, by the
-digest of all that it depends on.
+needs clang and wasi-libc; and Go, as a file or a folder with a module. Components of other languages are in
+``components/``: see ``component.py``. What is built is kept below ``.cache``, by the digest of all that it depends on.
 """
 
 import hashlib
@@ -11,11 +11,13 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
+from tests.guests import component
 from tests.prerequisites import require_file, require_tool
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +53,8 @@ def names() -> list[str]:
 @cache
 def guest(name: str) -> bytes:
     """The WebAssembly of a guest, by the name of its source. Skips the test where its compiler lacks."""
+    if component.is_component(name):
+        return _kept(component.ingredients(name), ".wasm", lambda: component.build(name, _compile_c)).read_bytes()
     text = HERE / f"{name}.wat"
     if text.exists():
         return _cached(text.read_bytes(), ".wasm", [sys.executable, "-c", _WAT_TO_WASM]).read_bytes()
@@ -80,6 +84,11 @@ def compiled_guest(name: str) -> tuple[str, Path]:
     return kind, _cached(wasm, ".cwasm", [sys.executable, "-c", _COMPILE, json.dumps(SETTINGS), kind])
 
 
+def _compile_c(source: bytes, is_reactor: bool) -> bytes:
+    model = ["-mexec-model=reactor"] if is_reactor else []
+    return _output([_clang(), *_C_TO_WASM, *model], source)
+
+
 def _clang() -> str:
     clang = str(require_tool("clang"))
     require_tool("wasm-ld")
@@ -91,13 +100,17 @@ def _clang() -> str:
 
 
 def _cached(source: bytes, suffix: str, command: list[str]) -> Path:
-    key = hashlib.sha256("\0".join([*command, version("wasmtime")]).encode() + source).hexdigest()
-    path = CACHE / f"{key[:32]}{suffix}"
+    ingredients = "\0".join([*command, version("wasmtime")]).encode() + source
+    return _kept(ingredients, suffix, lambda: _output(command, source))
+
+
+def _kept(ingredients: bytes, suffix: str, make: Callable[[], bytes]) -> Path:
+    path = CACHE / f"{hashlib.sha256(ingredients).hexdigest()[:32]}{suffix}"
     with _building:
         if not path.exists():
             CACHE.mkdir(exist_ok=True)
             fresh = path.with_suffix(f".{os.getpid()}")
-            fresh.write_bytes(_output(command, source))
+            fresh.write_bytes(make())
             fresh.rename(path)
     return path
 
