@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import InvalidRequest
+from cri_server.errors import InvalidRequest, NotOffered
+from image_store.image import Program
 from sandbox import network_access
 
 ANNOTATION = "wasmlet.dev/network"
@@ -22,6 +23,15 @@ def check_annotations(sandbox: cri.PodSandboxConfig) -> None:
     """Raises InvalidRequest for a value that is none."""
     for name in _named(sandbox.annotations):
         _parsed(sandbox.annotations[name], name, f"pod sandbox {sandbox.metadata.name}")
+
+
+def check_support(config: cri.ContainerConfig, program: Program, access: str, refusal: str) -> None:
+    """``refusal``: why no component can use sockets on this node; empty where all can. Raises NotOffered."""
+    if refusal and program.opens_sockets and access != network_access.NONE:
+        raise NotOffered(
+            f"component {program.name} of container {config.metadata.name} uses wasi:sockets, which this node cannot "
+            f'give: {refusal}; or set annotation {ANNOTATION} to "{network_access.NONE}"'
+        )
 
 
 def _named(annotations: Mapping[str, str]) -> Iterable[str]:

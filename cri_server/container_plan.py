@@ -22,6 +22,7 @@ from cri_server.socket_shim import socket_shim
 from image_store.image import Image
 from sandbox import network_access
 from sandbox.identity import Identity, resolve_identity
+from sandbox.seccomp.socket_policy import policy_of
 from sandbox.specs import GuestSpec, MountSpec
 
 
@@ -80,6 +81,7 @@ class ContainerPlan:
             listen=[port.number for port in self.ports],
             socket_shim=self.socket_shim,
             network=self.network,
+            opens_sockets=self.command.program.opens_sockets,
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
@@ -93,9 +95,9 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan = ContainerPlan(sandbox, config, find_image(runtime, config))
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
+    container_network.check_support(config, plan.command.program, plan.network, runtime.pods.socket_refusal)
     plan.ports = _ports(runtime, plan)
-    if plan.ports:
-        check_seccomp(config, sockets=True)
+    check_seccomp(config, policy_of(plan.network, plan.command.program.opens_sockets, bool(plan.ports)))
     plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
 

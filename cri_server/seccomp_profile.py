@@ -9,14 +9,15 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from sandbox.errors import InvalidSpec
 from sandbox.seccomp.profile import refused_by
+from sandbox.seccomp.socket_policy import NO_SOCKETS, SocketPolicy
 
 _LOCAL = "localhost/"
 """Beginning of the deprecated string form of a profile of the node."""
 _MOST_BYTES = 1 << 20
 
 
-def check_seccomp(config: cri.ContainerConfig, sockets: bool = False) -> None:
-    """``sockets``: the guest gets listening ones. A privileged container has no profile, whatever it names.
+def check_seccomp(config: cri.ContainerConfig, sockets: SocketPolicy = NO_SOCKETS) -> None:
+    """``sockets``: what the guest does with them. A privileged container has no profile, whatever it names.
 
     Raises InvalidRequest.
     """

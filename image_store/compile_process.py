@@ -105,7 +105,9 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     entries = imports.entries_of_module(module)
     unmet = imports.unmet_by_module(engine, module)
     accepts = imports.module_accepts(module)
-    return Facts("module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, digest_of(code)), code
+    return Facts(
+        "module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, False, digest_of(code)
+    ), code
 
 
 def _component(wasm: bytes) -> tuple[Facts, bytes]:
@@ -113,7 +115,8 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     component = components.Component(engine, wasm)
     code = bytes(component.serialize())
     unmet = imports.unmet_by_component(engine, component)
-    return Facts("component", tuple(unmet), (), imports.component_runs(component), False, digest_of(code)), code
+    runs, sockets = imports.component_runs(component), imports.component_opens_sockets(engine, component)
+    return Facts("component", tuple(unmet), (), runs, False, sockets, digest_of(code)), code
 
 
 def _refusal(error: wasmtime.WasmtimeError) -> ImageStoreError:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from image_store.image import Kind
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Facts(NamedTuple):
@@ -17,6 +17,8 @@ class Facts(NamedTuple):
     """A module: it exports ``_start``; a component: ``wasi:cli/run``."""
     accepts: bool
     """A module of WASI preview 1 that imports the function by which listening sockets are used."""
+    opens_sockets: bool
+    """A component that imports of ``wasi:sockets`` what it takes to speak."""
     code_digest: str
     """Of the compiled code."""
 

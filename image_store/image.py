@@ -61,3 +61,5 @@ class Program:
     """``entry`` is there (a component: it exports ``wasi:cli/run``)."""
     accepts: bool = False
     """A module of WASI preview 1 that uses listening sockets."""
+    opens_sockets: bool = False
+    """A component that uses ``wasi:sockets``."""

@@ -11,6 +11,7 @@ from wasmtime import component as components
 
 _RUN = "wasi:cli/run@0.2.0"
 _ACCEPT = ("wasi_snapshot_preview1", "sock_accept")
+_SOCKETS = {f"wasi:sockets/{name}" for name in ("tcp-create-socket", "udp-create-socket", "ip-name-lookup")}
 _MISSING = "implementation is missing"
 _STARTS_NOTHING = "resource limit exceeded"
 _OF_RESOURCE = re.compile(r"\[(method|static|constructor)\]([^.]+)")
@@ -67,6 +68,10 @@ def unmet_by_component(engine: wasmtime.Engine, component: components.Component)
         for name in prober.unmet(interface, extern.ty)
     ]
     return unmet[:_MOST_NAMES] or reason
+
+
+def component_opens_sockets(engine: wasmtime.Engine, component: components.Component) -> bool:
+    return any(name.split("@")[0] in _SOCKETS for name in component.type.imports(engine))
 
 
 def component_runs(component: components.Component) -> bool:

@@ -185,6 +185,7 @@ class Programs:
             unmet_imports=facts.unmet_imports,
             has_command_entry=facts.has_entry(entry),
             accepts=facts.accepts,
+            opens_sockets=facts.opens_sockets,
         )
 
 

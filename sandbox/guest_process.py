@@ -11,11 +11,12 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 import os
 from typing import NoReturn
 
-from sandbox import syscalls
+from sandbox import network_access, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.place_names import ROOT
 from sandbox.seccomp.filter import guest_filter
+from sandbox.seccomp.socket_policy import ALL, policy_of
 from sandbox.specs import GuestSpec
 from sandbox.wasm import guest
 from sandbox.wasm.engine import Loaded
@@ -23,8 +24,7 @@ from sandbox.wasm.socket_shim import SocketShim
 
 REPORT = 3
 START_ERROR = 128
-_FILTER = syscalls.SystemCallFilter(guest_filter(os.uname().machine))
-_FILTER_WITH_SOCKETS = syscalls.SystemCallFilter(guest_filter(os.uname().machine, sockets=True))
+_FILTERS = [(policy, syscalls.SystemCallFilter(guest_filter(os.uname().machine, policy))) for policy in ALL]
 _LOST = 255
 """Of a guest that something other than itself ended."""
 
@@ -38,6 +38,7 @@ def prepare(spec: GuestSpec, loaded: Loaded, shim: SocketShim | None = None) -> 
         preopens=[("/", "/", True)],  # what is read-only is so by its mount
         memory_limit=spec.memory_limit,
         socket_shim=shim,
+        network=spec.network if spec.opens_sockets else network_access.NONE,
     )
     return guest.prepare(loaded, setup)
 
@@ -106,21 +107,20 @@ def _prepare(
     _drop_rights(spec)
     code = prepared.loaded.descriptor
     syscalls.close_descriptors(REPORT + 1, [code, *listeners])
-    _close_ways(prepared)
+    _close_ways(spec, prepared)
     # A module's start section runs: the guest's first instructions.
     instance = guest.instantiate(prepared, listeners)
     os.close(code)
     return instance
 
 
-def _close_ways(prepared: guest.Prepared) -> None:
+def _close_ways(spec: GuestSpec, prepared: guest.Prepared) -> None:
     """To code that was not there before, and to the kernel."""
     syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
-    if prepared.socket_shim is None:
-        _FILTER.install()
-    else:
+    if prepared.socket_shim is not None:
         syscalls.seal_code(prepared.socket_shim.sockets.code)
-        _FILTER_WITH_SOCKETS.install()
+    policy = policy_of(spec.network, spec.opens_sockets, bool(spec.listen))
+    next(made for known, made in _FILTERS if known is policy).install()
 
 
 def _enter_root(folder: int) -> None:

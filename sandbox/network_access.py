@@ -17,6 +17,11 @@ def listens(access: str) -> bool:
     return access in (FULL, INBOUND)
 
 
+def sends_datagrams(access: str) -> bool:
+    """Whether it may use UDP. Who sends by it is bound first, and receives from anybody then."""
+    return access == FULL
+
+
 def calls_out(access: str) -> bool:
     """Whether it may connect to others, by outgoing HTTP also, and look up their names."""
     return access in (FULL, OUTBOUND)

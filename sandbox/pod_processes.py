@@ -44,6 +44,11 @@ class PodProcesses:
     def zygote_restarts(self) -> int:
         return self._zygote.restarts
 
+    @property
+    def socket_refusal(self) -> str:
+        """Why no component can use sockets here; empty where all can."""
+        return self._zygote.sockets.refusal
+
     async def open(self) -> None:
         self._pods.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._places.open()

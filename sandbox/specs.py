@@ -97,6 +97,8 @@ class GuestSpec(NamedTuple):
     """Paths of the compiled code of the shim's front and back, which a guest with listening sockets needs."""
     network: str = network_access.FULL
     """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
+    opens_sockets: bool = False
+    """It is a component that uses ``wasi:sockets``; any other guest's process can make no socket."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":

@@ -17,12 +17,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from sandbox import control, pod_process, syscalls
+from sandbox import control, name_lookup, pod_process, syscalls
 from sandbox.errors import SandboxError
 from sandbox.rehearsal import rehearse
 from sandbox.shared_heap import settle
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.wasm.engine import Engine, Loaded
+from sandbox.wasm.socket_grant import FlagPlaces
 
 MOST_DESCRIPTORS = 65536
 """Of one process. What a guest opens beyond is refused to it."""
@@ -114,8 +115,10 @@ def _limit_all_below() -> None:
 
 
 def main() -> None:
-    """``sys.argv``: descriptor of the server's connection, path of wasmtime's library, how many programs to hold."""
-    engine = Engine(sys.argv[2])
+    """``sys.argv``: descriptor of the server's connection, path of wasmtime's library, how many programs to hold, and
+    where the library keeps the flags for sockets."""
+    engine = Engine(sys.argv[2], FlagPlaces.decoded(sys.argv[4]))
+    name_lookup.settle_sources()
     rehearse(engine)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also the guests'
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the server hears of a pod's end by itself

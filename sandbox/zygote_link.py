@@ -11,6 +11,7 @@ import structlog
 
 from sandbox.errors import SandboxError
 from sandbox.link import Link
+from sandbox.socket_support import SocketSupport, try_sockets
 from sandbox.specs import PodSpec, ProgramSpec
 
 log = structlog.get_logger()
@@ -21,6 +22,8 @@ _ENVIRONMENT = {
     "TOKIO_WORKER_THREADS": "1",
     # A guest process that takes the chunks cached before its fork makes pages all over the heap its own.
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+    # A name may have an address of each family in /etc/hosts: an image without an /etc/host.conf does not say so.
+    "RESOLV_MULTI": "on",
 }
 
 
@@ -36,6 +39,7 @@ class ZygoteLink:
         self._starting = asyncio.Lock()
         self.restarts = 0
         """Zygotes that were started in the place of a dead one."""
+        self.sockets = SocketSupport("", "whether guests can use sockets is being tried out: try again")
         self._warming: asyncio.Task[None] | None = None
 
     @property
@@ -43,6 +47,7 @@ class ZygoteLink:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def open(self) -> None:
+        self.sockets = await try_sockets(library_path())
         await self._living()
 
     async def close(self) -> None:
@@ -88,7 +93,7 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *_command(theirs.fileno(), self._most_programs),
+                *_command(theirs.fileno(), self._most_programs, self.sockets.places),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -98,11 +103,11 @@ class ZygoteLink:
         return Link(ours, "zygote", lambda event: None, lambda: None)
 
 
-def _command(connection: int, most_programs: int) -> list[str]:
+def _command(connection: int, most_programs: int, places: str) -> list[str]:
     """A bare interpreter: neither site-packages nor the user's settings of Python reach the processes below."""
     package = Path(__file__).resolve().parent.parent
-    words = [sys.executable, "-S", "-E", "-s", "-c", _START, package, connection, library_path(), most_programs]
-    return [str(word) for word in words]
+    words = [sys.executable, "-S", "-E", "-s", "-c", _START, package]
+    return [str(word) for word in (*words, connection, library_path(), most_programs, places)]
 
 
 def library_path() -> Path:

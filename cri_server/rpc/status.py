@@ -58,6 +58,7 @@ def _info(runtime: Runtime) -> dict[str, str]:
         "version": version.engine_version(),
         "kinds": ["WASI preview 1 module", "WASI 0.2 component"],
         "zygote": runtime.pods.zygote_pid,
+        "wasi:sockets": runtime.pods.socket_refusal or "granted",
     }
     return {
         "config": info.encoded(runtime.settings.model_dump()),

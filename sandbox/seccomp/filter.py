@@ -12,10 +12,11 @@ from sandbox.seccomp.guest_policy import (
     HOSTILE,
     NEWEST,
     OWN_PID,
-    SOCKETS,
+    Cases,
     Condition,
     Rule,
 )
+from sandbox.seccomp.socket_policy import NO_SOCKETS, SocketPolicy
 from sandbox.seccomp.syscall_numbers import NUMBERS
 
 KILL = 0x80000000
@@ -54,14 +55,15 @@ class Filter(NamedTuple):
         return bytes(program)
 
 
-def guest_filter(machine: str, sockets: bool = False) -> Filter:
-    """``machine``: as ``uname -m`` names it; ``sockets``: of a guest with listening ones. Raises SandboxError."""
+def guest_filter(machine: str, sockets: SocketPolicy = NO_SOCKETS) -> Filter:
+    """``machine``: as ``uname -m`` names it. Raises SandboxError."""
     named = {
-        **dict.fromkeys([*ALLOWED, *(SOCKETS if sockets else ())], bpf.give(ALLOW)),
+        **dict.fromkeys([*ALLOWED, *sockets.allowed], bpf.give(ALLOW)),
         **dict.fromkeys(ABSENT, bpf.give(PRETEND_ABSENT)),
         **dict.fromkeys(HOSTILE, bpf.give(KILL)),
     }
-    return _filter(machine, {**named, **_conditional(CONDITIONAL)}, bpf.give(REFUSE))
+    conditional = _conditional({**CONDITIONAL, **sockets.conditional})
+    return _filter(machine, {**named, **conditional}, bpf.give(REFUSE))
 
 
 def pod_filter(machine: str) -> Filter:
@@ -100,8 +102,19 @@ def _intervals(machine: str, named: dict[str, bpf.Program], otherwise: bpf.Progr
     return starts
 
 
-def _conditional(rules: dict[str, Rule]) -> dict[str, bpf.Program]:
-    return {name: _checked(list(rule.conditions), rule.otherwise_hostile) for name, rule in rules.items()}
+def _conditional(rules: dict[str, Rule | Cases]) -> dict[str, bpf.Program]:
+    return {name: _cases(rule) if isinstance(rule, Cases) else _rule(rule) for name, rule in rules.items()}
+
+
+def _cases(cases: Cases) -> bpf.Program:
+    program = bpf.give(REFUSE)
+    for value, rule in cases.rules.items():
+        program = bpf.if_equal(value, _rule(rule), program)
+    return bpf.load_argument(cases.argument) + program
+
+
+def _rule(rule: Rule) -> bpf.Program:
+    return _checked(list(rule.conditions), rule.otherwise_hostile)
 
 
 def _checked(conditions: list[Condition], hostile: bool) -> bpf.Program:

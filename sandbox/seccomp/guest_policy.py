@@ -34,9 +34,6 @@ _CLOCKS = "nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday"
 
 ALLOWED = " ".join((_READS_AND_WRITES, _FILES, _MEMORY, _THREADS_AND_SIGNALS, _CLOCKS, "getrandom")).split()
 
-SOCKETS = ["accept4", "recvfrom", "shutdown"]
-"""Allowed beside the rest to a guest with listening sockets. It can make and connect none."""
-
 # clone3 keeps its flags in memory, where no filter sees them; the C library then uses clone.
 ABSENT = ["clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"]
 
@@ -72,6 +69,13 @@ class Rule(NamedTuple):
     otherwise_hostile: bool = False
 
 
+class Cases(NamedTuple):
+    """The rule for the value of argument ``argument``, 32 bits of it; any other value is refused."""
+
+    argument: int
+    rules: dict[int, Rule]
+
+
 # The kernel reads these arguments as 32-bit numbers, or gives a meaning to their lower half alone.
 _ALL_BITS = 0xFFFFFFFF
 _POINTER = 0xFFFFFFFF_FFFFFFFF
@@ -94,7 +98,7 @@ _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC = 1, 2, 3, 4, 1030
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
 _PR_SET_NAME = 15
 
-CONDITIONAL = {
+CONDITIONAL: dict[str, Rule | Cases] = {
     # The guest's code was mapped before the fork: from here on no memory becomes executable. That also keeps the C
     # library from loading others out of the container's files, as a resolver's configuration there could have it do.
     "mmap": Rule((Condition(2, _PROT_EXEC, (0,)), Condition(3, _MAP_HUGETLB, (0,)))),

@@ -5,7 +5,7 @@ was taken over more of the kernel to try: namespaces of its own, where it would 
 (EPERM) and kills nobody, for the pod's guests live with it, each under a filter of its own besides.
 """
 
-from sandbox.seccomp.guest_policy import HOSTILE, Condition, Rule
+from sandbox.seccomp.guest_policy import HOSTILE, Cases, Condition, Rule
 
 _NEEDED = "fork vfork chroot capset process_vm_writev pidfd_open pidfd_send_signal"
 """To start a guest, to end it, to change its memory limit."""
@@ -17,7 +17,7 @@ _NAMESPACES = 0x7E020000
 _ALL_BITS = 0xFFFFFFFF
 _INET, _INET6 = 2, 10
 
-CONDITIONAL = {
+CONDITIONAL: dict[str, Rule | Cases] = {
     "clone": Rule((Condition(0, _NAMESPACES, (0,)),)),
     # In the host's network others take whoever comes as root's user by an abstract address for root.
     "socket": Rule((Condition(0, _ALL_BITS, (_INET, _INET6)),)),

@@ -9,24 +9,23 @@ import json
 from typing import Any
 
 from sandbox.errors import InvalidSpec
-from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL, SOCKETS
+from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL
+from sandbox.seccomp.socket_policy import NO_SOCKETS, SocketPolicy
 
 _PERMISSIVE = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 
 
-def refused_by(text: bytes, sockets: bool = False) -> list[str]:
-    """The system calls that guests may make and the profile refuses, always or depending on arguments. ``sockets``:
-    of guests with listening ones. Raises InvalidSpec for what is no profile.
+def refused_by(text: bytes, sockets: SocketPolicy = NO_SOCKETS) -> list[str]:
+    """The system calls that guests may make and the profile refuses, always or depending on arguments.
+
+    Raises InvalidSpec for what is no profile.
     """
     try:
         profile = json.loads(text)
         default = profile["defaultAction"] in _PERMISSIVE
         rules = profile.get("syscalls") or []
-        return [
-            name
-            for name in (*ALLOWED, *CONDITIONAL, *(SOCKETS if sockets else ()))
-            if not _allows(name, rules, default)
-        ]
+        needed = (*ALLOWED, *CONDITIONAL, *sockets.allowed, *sockets.conditional)
+        return [name for name in needed if not _allows(name, rules, default)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidSpec(f"not a seccomp profile ({type(error).__name__}: {error})") from error
 

@@ -4,7 +4,8 @@
 
 # fmt: off
 _X86_64 = {
-    "recvfrom": 45, "shutdown": 48, "accept4": 288,
+    "connect": 42, "sendto": 44, "recvfrom": 45, "shutdown": 48, "bind": 49, "listen": 50, "getsockname": 51,
+    "getpeername": 52, "setsockopt": 54, "getsockopt": 55, "uname": 63, "accept4": 288, "sendmmsg": 307,
     "read": 0, "write": 1, "close": 3, "fstat": 5, "poll": 7, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11,
     "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "ioctl": 16, "pread64": 17,
     "pwrite64": 18, "readv": 19, "writev": 20, "sched_yield": 24, "mremap": 25, "madvise": 28, "nanosleep": 35,
@@ -30,7 +31,8 @@ _X86_64 = {
     "process_mrelease": 448, "open_tree_attr": 467,
 }
 _AARCH64 = {
-    "recvfrom": 207, "shutdown": 210, "accept4": 242,
+    "uname": 160, "bind": 200, "listen": 201, "connect": 203, "getsockname": 204, "getpeername": 205, "sendto": 206,
+    "recvfrom": 207, "setsockopt": 208, "getsockopt": 209, "shutdown": 210, "accept4": 242, "sendmmsg": 269,
     "eventfd2": 19, "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22, "fcntl": 25, "ioctl": 29,
     "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "umount2": 39,
     "mount": 40, "pivot_root": 41, "ftruncate": 46, "fallocate": 47, "chroot": 51, "openat": 56, "close": 57,

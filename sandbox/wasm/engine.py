@@ -12,6 +12,7 @@ from sandbox.errors import SandboxError
 from sandbox.wasm.library import Library
 from sandbox.wasm.memory_limit import give_limiter
 from sandbox.wasm.proc_exit import ProcExit
+from sandbox.wasm.socket_grant import FlagPlaces
 from sandbox.wasm.socket_shim import SocketShim
 
 
@@ -45,9 +46,10 @@ class Loaded:
 
 
 class Engine:
-    """``path``: of wasmtime's shared library."""
+    """``path``: of wasmtime's shared library; ``socket_flags``: of that library, as a trial has found them."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, socket_flags: FlagPlaces | None = None) -> None:
+        self.socket_flags = socket_flags
         self.library = Library(path)
         os.environ.update(ENVIRONMENT)
         config = self.library.wasm_config_new()

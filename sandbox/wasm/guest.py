@@ -11,8 +11,9 @@ import ctypes
 import os
 from typing import Any, NamedTuple
 
+from sandbox import network_access
 from sandbox.errors import StartFailure
-from sandbox.wasm import memory_limit
+from sandbox.wasm import memory_limit, socket_grant
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.library import Library
 from sandbox.wasm.socket_shim import SocketShim
@@ -48,6 +49,8 @@ class WasiSetup(NamedTuple):
     """Bytes that each linear memory may grow to; 0: no limit. What it begins with counts when it is touched."""
     socket_shim: SocketShim | None = None
     """Of a module that is given listening sockets."""
+    network: str = network_access.NONE
+    """What a component may do with sockets of its own, one of ``network_access.ALL``."""
 
 
 class Outcome(NamedTuple):
@@ -77,6 +80,7 @@ class Prepared(NamedTuple):
     keep: Any
     """That place."""
     socket_shim: SocketShim | None
+    network: str
 
 
 class Instance(NamedTuple):
@@ -104,6 +108,7 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         room=ctypes.addressof(room),
         keep=room,
         socket_shim=setup.socket_shim,
+        network=setup.network,
     )
 
 
@@ -170,6 +175,7 @@ def _wasi_config(library: Library, prepared: Prepared) -> Any:
             raise StartFailure(
                 f"directory {os.fsdecode(path)} cannot be opened by the container's user: let the user enter it"
             )
+    socket_grant.grant(library, config, prepared.loaded.engine.socket_flags, prepared.network)
     return config
 
 

@@ -70,10 +70,19 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasi_config_inherit_stdout": (None, (Pointer,)),
     "wasi_config_inherit_stderr": (None, (Pointer,)),
     "wasi_config_preopen_dir": (ctypes.c_bool, (Pointer, Text, Text, ctypes.c_bool)),
+    "wasi_config_inherit_network": (None, (Pointer,)),
+    "wasi_config_allow_ip_name_lookup": (None, (Pointer, ctypes.c_bool)),
     "wasmtime_error_message": (None, (Pointer, Pointer)),
     "wasmtime_error_exit_status": (ctypes.c_bool, (Pointer, Pointer)),
     "wasm_trap_message": (None, (Pointer, Pointer)),
 }
+
+
+_OF_COMPILER: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "wasmtime_wat2wasm": (Pointer, (Text, Size, Pointer)),
+    "wasmtime_component_new": (Pointer, (Pointer, Text, Size, Pointer)),
+}
+"""For a process that is thrown away: none that compiled may fork a guest."""
 
 
 class Vector(ctypes.Structure):
@@ -91,14 +100,21 @@ class Library:
 
     def __init__(self, path: str) -> None:
         self._library = ctypes.PyDLL(path)
-        for name in _SIGNATURES:
-            self._bind(name)
+        for name, signature in _SIGNATURES.items():
+            self._bind(name, signature)
+        self.allow_udp, self.allow_tcp = (self._call_for(protocol) for protocol in ("udp", "tcp"))
+        """Functions of a WASI context and whether it allows that protocol; None in releases without."""
         self.malloc_usable_size = self._library["malloc_usable_size"]
         """The C library's: how large what it has allocated is."""
         self.malloc_usable_size.restype, self.malloc_usable_size.argtypes = Size, (Pointer,)
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{name} is not among the functions that wasmlet binds")
+
+    def bind_compiler(self) -> None:
+        """The functions of ``_OF_COMPILER`` as further attributes."""
+        for name, signature in _OF_COMPILER.items():
+            self._bind(name, signature)
 
     def set_option(self, config: Any, name: str, value: bool | int) -> None:
         """One engine setting by its name in ``wasmtime.Config``."""
@@ -129,7 +145,13 @@ class Library:
         self.wasm_trap_message(trap, ctypes.addressof(message))
         return message.content().rstrip(b"\0").decode(errors="replace")
 
-    def _bind(self, name: str) -> None:
+    def _bind(self, name: str, signature: tuple[Any, tuple[Any, ...]]) -> None:
         function = getattr(self._library, name)
-        function.restype, function.argtypes = _SIGNATURES[name]
+        function.restype, function.argtypes = signature
         setattr(self, name, function)
+
+    def _call_for(self, protocol: str) -> Any:
+        function = getattr(self._library, f"wasi_config_allow_{protocol}", None)
+        if function is not None:
+            function.restype, function.argtypes = None, (Pointer, ctypes.c_bool)
+        return function

@@ -163,6 +163,7 @@ class FakePods:
         self.processes: dict[str, FakePodProcess] = {}
         self.loaded: list[ProgramSpec] = []
         self.zygote_pid = 4141
+        self.socket_refusal = ""
 
     def folder(self, sandbox_id: str) -> Path:
         return self._pods / sandbox_id

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from cri_server.container_network import ANNOTATION, access_of, check_annotations
+from cri_server.container_network import ANNOTATION, access_of, check_annotations, check_support
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import InvalidRequest
+from cri_server.errors import InvalidRequest, NotOffered
+from image_store.image import Program
 
 POD = {ANNOTATION: "outbound", f"{ANNOTATION}.quiet": " none "}
 
@@ -37,3 +40,21 @@ def test_what_is_not_known_is_refused_with_what_is(name: str, value: str) -> Non
 
 def test_what_is_known_is_not() -> None:
     check_annotations(sandbox({**POD, "wasmlet.dev/networks": "?"}))
+
+
+def program(opens_sockets: bool) -> Program:
+    nothing = Path("/nothing")
+    return Program("component", "sha256:0", nothing, nothing, "/web", "_start", (), True, opens_sockets=opens_sockets)
+
+
+def test_a_component_with_sockets_is_refused_where_none_can_be_granted() -> None:
+    with pytest.raises(
+        NotOffered, match="component /web of container main uses wasi:sockets, .*: for a reason; or set"
+    ):
+        check_support(container("main"), program(True), "outbound", "for a reason")
+
+
+def test_no_other_is() -> None:
+    check_support(container("main"), program(True), "full", "")
+    check_support(container("main"), program(True), "none", "for a reason")
+    check_support(container("main"), program(False), "full", "for a reason")

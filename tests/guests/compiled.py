@@ -1,8 +1,9 @@
 """Guest programs of the tests: their WebAssembly, and their code compiled as wasmlet's own compile process does.
 
 Sources are beside this file: text (``.wat``), modules and components alike, which needs nothing but wasmtime; C, which
-needs clang and wasi-libc; and Go, as a file or a folder with a module. Components of other languages are in
-``components/``: see ``component.py``. What is built is kept below ``.cache``, by the digest of all that it depends on.
+needs clang and wasi-libc; Rust (``.rs``, components), which needs the target wasm32-wasip2; and Go, as a file or a
+folder with a module. Components of other languages are in ``components/``: see ``component.py``. What is built is kept
+below ``.cache``, by the digest of all that it depends on.
 """
 
 import hashlib
@@ -40,13 +41,16 @@ _C_TO_WASM = ("--target=wasm32-wasi", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl
 _GO_TO_WASM = ("build", "-trimpath", "-ldflags=-s -w", "-o", "/dev/stdout")
 _GO_ENVIRONMENT = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0"}
 
+_RUST_TARGET = "wasm32-wasip2"
+_RUST_TO_WASM = ("--edition=2021", "--crate-name=guest", f"--target={_RUST_TARGET}", "-O", "-Dwarnings", "-o-", "-")
+
 _building = threading.Lock()
 """Tests may run in threads, and want the same guest."""
 
 
 def names() -> list[str]:
     """Of all guests."""
-    sources = [path for path in HERE.iterdir() if path.suffix in (".wat", ".c", ".go") or _is_module(path)]
+    sources = [path for path in HERE.iterdir() if path.suffix in (".wat", ".c", ".go", ".rs") or _is_module(path)]
     return sorted(source.stem for source in sources)
 
 
@@ -60,6 +64,8 @@ def guest(name: str) -> bytes:
         return _cached(text.read_bytes(), ".wasm", [sys.executable, "-c", _WAT_TO_WASM]).read_bytes()
     if (go := HERE / f"{name}.go").exists():
         return _cached(go.read_bytes(), ".wasm", [str(require_tool("go")), *_GO_TO_WASM, str(go)]).read_bytes()
+    if (rust := HERE / f"{name}.rs").exists():
+        return _cached(rust.read_bytes(), ".wasm", [_rustc(), *_RUST_TO_WASM]).read_bytes()
     if _is_module(folder := HERE / name):
         sources = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
         return _cached(sources, ".wasm", [str(require_tool("go")), *_in(folder), "."]).read_bytes()
@@ -97,6 +103,14 @@ def _clang() -> str:
     builtins = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
     require_file(builtins, "install the package libclang-rt-dev-wasm32")
     return clang
+
+
+def _rustc() -> str:
+    rustc = str(require_tool("rustc"))
+    command = [rustc, f"--target={_RUST_TARGET}", "--print=target-libdir"]
+    libraries = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    require_file(libraries, f"run 'rustup target add {_RUST_TARGET}'")
+    return rustc
 
 
 def _cached(source: bytes, suffix: str, command: list[str]) -> Path:

@@ -54,13 +54,26 @@ KILLED = {
 
 ABSENT = {"fork_by_clone3", "set_up_ring", "enter_ring", "unknown_call"}
 
+LISTENING = {"bind_stream", "listen_for_streams", "accept_stream"}
+CONNECTING = {"connect_stream", "send_to_anybody", "send_datagram", "inet6_datagram"}
+WITH_ANY_SOCKET = {"inet_stream", "keep_alive", "read_error"}
+WITH_NONE = {
+    *("raw_socket", "packet_socket", "unix_socket", "netlink_socket", "cipher_socket", "socket_pair", "ping_socket"),
+    *("multipath_socket", "connect_by_sending", "connect_by_message", "attach_program", "send_broadcasts"),
+    *("bind_to_device", "choose_congestion", "set_upper_protocol", "see_packet_headers", "join_group"),
+    "receive_message",
+}
+OF_SOCKETS = LISTENING | CONNECTING | WITH_ANY_SOCKET | WITH_NONE
+"""By whether the filter lets them be tried: which of them succeed is the kernel's to say."""
+
 FILTERED_ALONE = {
     *("be_dumped", "change_segments", "other_architecture", "read_implies_execute", "make_code", "map_code"),
     *("fork_process", "fork_by_clone3", "clone_user_namespace", "unshare_users", "trace_me"),
     *("kill_all", "open_pidfd", "own_signals_of_files", "make_handle", "watch_all_files", "set_quota"),
     *("add_key", "request_key", "read_keyring", "load_bpf", "count_events", "handle_faults", "hide_memory"),
     *("set_up_ring", "read_kernel_log", "share_pages", "share_memory", "make_memory_file", "make_message_queue"),
-    *("inet_stream", "inet6_datagram", "unix_socket", "netlink_socket", "cipher_socket", "socket_pair"),
+    *("unix_socket", "netlink_socket", "cipher_socket", "socket_pair"),
+    *OF_SOCKETS,
 }
 """What any process may do, however few its rights, on one kernel or another."""
 
@@ -190,6 +203,24 @@ def test_without_its_filter_it_still_has_no_right_of_roots(
     assert {name: found[name] for name in expected if found[name] != 0} == {}
     succeeded = {name for name, result in found.items() if not isinstance(result, str)}
     assert succeeded - expected - may == {"give_up"}
+
+
+@pytest.mark.parametrize(
+    ("access", "allowed"),
+    [
+        ("full", LISTENING | CONNECTING | WITH_ANY_SOCKET),
+        ("outbound", CONNECTING | WITH_ANY_SOCKET),
+        ("inbound", LISTENING | WITH_ANY_SOCKET),
+        ("none", set()),
+    ],
+)
+def test_who_may_use_sockets_has_the_calls_for_what_its_pod_allows(
+    node: Node, monkeypatch: pytest.MonkeyPatch, access: str, allowed: set[str]
+) -> None:
+    """What else it cannot do is the same table's part for all guests (see ``tests/sandbox/seccomp``)."""
+    changes = {"network": access, "opens_sockets": True, "uid": 1000, "gid": 1000, "groups": [1000]}
+    found = Probe(node, monkeypatch, "filtered").try_all(OF_SOCKETS, **changes)
+    assert {name for name, result in found.items() if result != "EPERM"} == allowed
 
 
 def test_no_memory_is_both_written_and_executed(node: Node) -> None:

@@ -346,6 +346,79 @@ static long socket_pair(void) {
     int pair[2];
     return syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, pair);
 }
+
+// What takes a socket says so of the socket, too, where it cannot even be made.
+static struct sockaddr_in somewhere(void) {
+    struct sockaddr_in address = {0};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(9);
+    return address;
+}
+static int stream_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0); }
+static int datagram_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP); }
+static long set_option(int level, int name) {
+    int yes = 1, made = stream_socket();
+    return made < 0 ? made : syscall(SYS_setsockopt, made, level, name, &yes, sizeof yes);
+}
+static long ping_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP); }
+static long multipath_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_STREAM, 262 /* IPPROTO_MPTCP */); }
+static long bind_stream(void) {
+    struct sockaddr_in nowhere = {.sin_family = AF_INET};
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_bind, made, &nowhere, sizeof nowhere);
+}
+static long listen_for_streams(void) {
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_listen, made, 1);
+}
+static long accept_stream(void) {
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_accept4, made, NULL, NULL, 0);
+}
+static long connect_stream(void) {
+    struct sockaddr_in address = somewhere();
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_connect, made, &address, sizeof address);
+}
+static long connect_by_sending(void) {
+    struct sockaddr_in address = somewhere();
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_sendto, made, "x", 1, MSG_FASTOPEN, &address, sizeof address);
+}
+static long connect_by_message(void) {
+    struct sockaddr_in address = somewhere();
+    struct msghdr message = {&address, sizeof address, NULL, 0, NULL, 0, 0};
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_sendmsg, made, &message, MSG_FASTOPEN);
+}
+static long send_to_anybody(void) {
+    struct sockaddr_in address = somewhere();
+    int made = stream_socket();
+    return made < 0 ? made : syscall(SYS_sendto, made, "x", 1, MSG_NOSIGNAL, &address, sizeof address);
+}
+static long send_datagram(void) {
+    struct sockaddr_in address = somewhere();
+    int made = datagram_socket();
+    return made < 0 ? made : syscall(SYS_sendto, made, "x", 1, 0, &address, sizeof address);
+}
+static long keep_alive(void) { return set_option(SOL_SOCKET, SO_KEEPALIVE); }
+static long attach_program(void) { return set_option(SOL_SOCKET, SO_ATTACH_FILTER); }
+static long send_broadcasts(void) { return set_option(SOL_SOCKET, SO_BROADCAST); }
+static long bind_to_device(void) { return set_option(SOL_SOCKET, SO_BINDTODEVICE); }
+static long choose_congestion(void) { return set_option(IPPROTO_TCP, 13 /* TCP_CONGESTION */); }
+static long set_upper_protocol(void) { return set_option(IPPROTO_TCP, 31 /* TCP_ULP */); }
+static long see_packet_headers(void) { return set_option(IPPROTO_IP, IP_HDRINCL); }
+static long join_group(void) { return set_option(IPPROTO_IP, IP_ADD_MEMBERSHIP); }
+static long read_error(void) {
+    int error, made = stream_socket();
+    socklen_t size = sizeof error;
+    return made < 0 ? made : syscall(SYS_getsockopt, made, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+static long receive_message(void) {
+    struct msghdr message = {0};
+    return syscall(SYS_recvmsg, 0, &message, 0);
+}
 static long type_into_terminal(void) { return syscall(SYS_ioctl, 0, TIOCSTI, "x"); }
 static long take_terminal(void) { return syscall(SYS_ioctl, 0, TIOCSCTTY, 1); }
 static long set_window_size(void) {
@@ -391,7 +464,12 @@ static const struct {
     ATTEMPT(map_code), ATTEMPT(make_code), ATTEMPT(make_code_by_key), ATTEMPT(share_pages), ATTEMPT(make_memory_file),
     ATTEMPT(share_memory), ATTEMPT(make_message_queue), ATTEMPT(inet_stream), ATTEMPT(inet6_datagram),
     ATTEMPT(raw_socket), ATTEMPT(packet_socket), ATTEMPT(unix_socket), ATTEMPT(netlink_socket), ATTEMPT(cipher_socket),
-    ATTEMPT(socket_pair), ATTEMPT(type_into_terminal), ATTEMPT(take_terminal), ATTEMPT(set_window_size),
+    ATTEMPT(socket_pair), ATTEMPT(ping_socket), ATTEMPT(multipath_socket), ATTEMPT(bind_stream),
+    ATTEMPT(listen_for_streams), ATTEMPT(accept_stream), ATTEMPT(connect_stream), ATTEMPT(connect_by_sending),
+    ATTEMPT(connect_by_message), ATTEMPT(send_to_anybody), ATTEMPT(send_datagram), ATTEMPT(keep_alive),
+    ATTEMPT(attach_program), ATTEMPT(send_broadcasts), ATTEMPT(bind_to_device), ATTEMPT(choose_congestion),
+    ATTEMPT(set_upper_protocol), ATTEMPT(see_packet_headers), ATTEMPT(join_group), ATTEMPT(read_error),
+    ATTEMPT(receive_message), ATTEMPT(type_into_terminal), ATTEMPT(take_terminal), ATTEMPT(set_window_size),
 };
 
 // Returns the exit code: 0, or 1 for an attempt of an unknown name.

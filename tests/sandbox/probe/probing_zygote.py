@@ -23,7 +23,8 @@ class NoFilter:
 def main() -> None:
     probe = ctypes.PyDLL(sys.argv.pop(1)).probe
     if sys.argv.pop(1) == "unfiltered":
-        guest_process._FILTER = pod_process._FILTER = NoFilter()  # type: ignore[assignment]
+        guest_process._FILTERS = [(policy, NoFilter()) for policy, _ in guest_process._FILTERS]  # type: ignore[misc]
+        pod_process._FILTER = NoFilter()  # type: ignore[assignment]
 
     def run(instance: Any) -> Outcome:
         return Outcome(probe(instance.prepared.words.array[1]), "")

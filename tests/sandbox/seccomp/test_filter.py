@@ -25,26 +25,29 @@ from sandbox.seccomp.guest_policy import (
     HOSTILE,
     NEWEST,
     OWN_PID,
-    SOCKETS,
+    Cases,
     Condition,
     Rule,
 )
+from sandbox.seccomp.socket_policy import ALL, NO_SOCKETS, SocketPolicy
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.sandbox.seccomp.bpf_machine import Call, check, decode, run
 
 PID = 4711
 MACHINES = ("x86_64", "aarch64")
+WORD = (1 << 32) - 1
 WORDS = st.integers(0, (1 << 64) - 1)
 machines = pytest.mark.parametrize("machine", MACHINES)
 
 
 @cache
-def program(machine: str) -> list[bpf.Instruction]:
-    return decode(guest_filter(machine).of_process(PID))
+def program(machine: str, sockets: int = ALL.index(NO_SOCKETS)) -> list[bpf.Instruction]:
+    """``sockets``: place of the policy in ``ALL``."""
+    return decode(guest_filter(machine, ALL[sockets]).of_process(PID))
 
 
-def answer(machine: str, name: str, *arguments: int) -> int:
-    return run(program(machine), Call(NUMBERS[machine][name], arguments, ARCHITECTURES[machine]))
+def conditional(policy: SocketPolicy = NO_SOCKETS) -> dict[str, Rule | Cases]:
+    return {**CONDITIONAL, **policy.conditional}
 
 
 def holds(condition: Condition, arguments: tuple[int, ...]) -> bool:
@@ -52,14 +55,20 @@ def holds(condition: Condition, arguments: tuple[int, ...]) -> bool:
     return arguments[condition.argument] & condition.mask in values
 
 
-def expected(rule: Rule, arguments: tuple[int, ...]) -> int:
+def expected(rule: Rule | Cases, arguments: tuple[int, ...]) -> int:
+    if isinstance(rule, Cases):
+        case = rule.rules.get(arguments[rule.argument] & WORD)
+        return expected(case, arguments) if case else REFUSE
     if all(holds(condition, arguments) for condition in rule.conditions):
         return ALLOW
     return KILL if rule.otherwise_hostile else REFUSE
 
 
-def satisfying(rule: Rule) -> st.SearchStrategy[tuple[int, ...]]:
+def satisfying(rule: Rule | Cases) -> st.SearchStrategy[tuple[int, ...]]:
     """Arguments of which each condition holds as often as not."""
+    if isinstance(rule, Cases):
+        chooses = Condition(rule.argument, WORD, tuple(rule.rules))
+        return st.one_of([satisfying(Rule((chooses, *case.conditions))) for case in rule.rules.values()])
     interesting = [[PID if value == OWN_PID else value for value in each.values] for each in rule.conditions]
     bits = [st.sampled_from([each.mask, ~each.mask & (1 << 64) - 1, 0]) for each in rule.conditions]
     words = [WORDS] * 6
@@ -91,9 +100,12 @@ def test_every_number_gets_the_answer_of_the_table(machine: str) -> None:
 
 @given(st.data())
 def test_conditions_are_those_of_the_table(data: st.DataObject) -> None:
-    machine, name = data.draw(st.sampled_from(MACHINES)), data.draw(st.sampled_from(sorted(CONDITIONAL)))
-    arguments = data.draw(satisfying(CONDITIONAL[name]))
-    assert answer(machine, name, *arguments) == expected(CONDITIONAL[name], arguments)
+    machine, place = data.draw(st.sampled_from(MACHINES)), data.draw(st.integers(0, len(ALL) - 1))
+    rules = conditional(ALL[place])
+    name = data.draw(st.sampled_from(sorted(rules)))
+    arguments = data.draw(satisfying(rules[name]))
+    call = Call(NUMBERS[machine][name], arguments, ARCHITECTURES[machine])
+    assert run(program(machine, place), call) == expected(rules[name], arguments)
 
 
 @given(st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 32) - 1), st.tuples(*[WORDS] * 6))
@@ -136,12 +148,14 @@ def test_a_machine_without_numbers_is_refused() -> None:
 
 
 @machines
-def test_a_guest_with_sockets_may_use_them_and_make_none(machine: str) -> None:
-    with_sockets = guest_filter(machine, sockets=True).of_process(PID)
-    check(decode(with_sockets))
-    for number in range(NEWEST + 200):
+@pytest.mark.parametrize("place", range(len(ALL)))
+def test_what_a_guest_does_with_sockets_allows_that_and_nothing_else(machine: str, place: int) -> None:
+    check(program(machine, place))
+    policy = ALL[place]
+    theirs = {NUMBERS[machine][name] for name in policy.allowed}
+    by_condition = {NUMBERS[machine][name] for name in conditional(policy)}
+    for number in set(range(NEWEST + 200)) - by_condition:
         call = Call(number, (), ARCHITECTURES[machine])
-        is_theirs = number in [NUMBERS[machine][name] for name in SOCKETS]
         without = run(program(machine), call)
-        assert run(decode(with_sockets), call) == (ALLOW if is_theirs else without)
-        assert not is_theirs or without == REFUSE
+        assert run(program(machine, place), call) == (ALLOW if number in theirs else without)
+        assert number not in theirs or without == REFUSE

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.seccomp import pod_policy
-from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST, SOCKETS
+from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST
+from sandbox.seccomp.socket_policy import ALL, SocketPolicy
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.prerequisites import require_file
 
@@ -23,15 +24,19 @@ NEVER_ALLOWED = {
 """What gives away the kernel, the node or a neighbour, whatever its arguments."""
 
 
-def test_each_name_has_one_answer() -> None:
-    names = Counter([*ALLOWED, *SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL])
+OF_SOCKETS = {name for policy in ALL for name in (*policy.allowed, *policy.conditional)}
+
+
+@pytest.mark.parametrize("policy", ALL)
+def test_each_name_has_one_answer(policy: SocketPolicy) -> None:
+    names = Counter([*ALLOWED, *policy.allowed, *policy.conditional, *ABSENT, *HOSTILE, *CONDITIONAL])
     assert [name for name, times in names.items() if times > 1] == []
-    assert not NEVER_ALLOWED & {*ALLOWED, *SOCKETS, *CONDITIONAL}
+    assert not NEVER_ALLOWED & {*ALLOWED, *OF_SOCKETS, *CONDITIONAL}
 
 
 @pytest.mark.parametrize("machine", sorted(NUMBERS))
 def test_each_name_has_a_number(machine: str) -> None:
-    names = {*ALLOWED, *SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL}
+    names = {*ALLOWED, *OF_SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL}
     assert names - set(NUMBERS[machine]) == (X86_64_ALONE if machine == "aarch64" else set())
     assert set(NUMBERS[machine]) <= names | {*pod_policy.REFUSED, *pod_policy.CONDITIONAL}
     numbers = list(NUMBERS[machine].values())

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import InvalidSpec
-from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL, HOSTILE, SOCKETS
+from sandbox.seccomp.guest_policy import ALLOWED, CONDITIONAL, HOSTILE
 from sandbox.seccomp.profile import refused_by
+from sandbox.seccomp.socket_policy import ALL, NO_SOCKETS, SocketPolicy
 
 NEEDED = [*ALLOWED, *CONDITIONAL]
 ALLOW, LOG, ERRNO, KILL = "SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"
@@ -50,7 +51,9 @@ def test_anything_else_is_no_profile(text: bytes) -> None:
         refused_by(text)
 
 
-def test_what_sockets_take_counts_where_there_are_some() -> None:
-    text = profile(ALLOW, {"names": SOCKETS, "action": ERRNO})
-    assert refused_by(text) == []
-    assert refused_by(text, sockets=True) == SOCKETS
+@pytest.mark.parametrize("policy", ALL)
+def test_what_sockets_take_counts_where_there_are_some(policy: SocketPolicy) -> None:
+    theirs = [*policy.allowed, *policy.conditional]
+    text = profile(ALLOW, {"names": theirs, "action": ERRNO})
+    assert refused_by(text, NO_SOCKETS) == []
+    assert refused_by(text, policy) == theirs
