@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help demo test lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench clean
+.PHONY: setup help demo test lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench bench-http-tools bench-http clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -161,6 +161,21 @@ $(TOOLS)/runc: tests/tools/runc/go.mod tests/tools/runc/go.sum
 
 bench: bench-tools ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
+
+WASMTIME := .tools/wasmtime
+
+bench-http-tools: setup guest-tools $(WASMTIME)/.ready ## the wasmtime command, to measure beside
+	@command -v wrk >/dev/null || { echo "wrk is not installed: install the package wrk" >&2; exit 1; }
+
+$(WASMTIME)/.ready: tests/bench/http/requirements.txt
+	@echo "Installing the wasmtime command"
+	@rm -rf $(WASMTIME)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --target $(WASMTIME) -r $<
+	@chmod +x $(WASMTIME)/wasmtime_cli/wasmtime
+	@touch $@
+
+bench-http: bench-http-tools ## HTTP servers of WebAssembly: wasmlet and wasmtime serve, side by side (as root)
+	@$(VENV)/bin/python -m tests.bench.http $(ARGS)
 
 clean: ## remove what the targets made, but for .tools
 	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis toolbox/.build

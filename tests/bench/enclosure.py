@@ -39,15 +39,15 @@ def current() -> Enclosure | None:
     return Enclosure(Path(value), f"/{Path(value).name}") if value else None
 
 
-def run_enclosed(arguments: Sequence[str], keep: bool) -> int:
-    """Run the bench in an enclosure; its exit status. ``keep``: the folder, with logs and configurations."""
+def run_enclosed(arguments: Sequence[str], keep: bool, module: str = "tests.bench") -> int:
+    """Run the bench, a module, in an enclosure; its exit status. ``keep``: the folder, with logs and configurations."""
     if os.geteuid() != 0:
         raise BenchError("namespaces, mounts and cgroups can only be made by root: run the bench as root")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix=f"wasmlet-bench-{secrets.token_hex(3)}-"))
     try:
-        return _run(folder, arguments)
+        return _run(folder, [module, *arguments])
     finally:
         _clean_up(folder, keep)
 

@@ -1,4 +1,7 @@
-"""Process 1 of the bench's process namespace: starts the bench, reaps orphans as an init does, ends with the bench."""
+"""Process 1 of the bench's process namespace: starts the bench, reaps orphans as an init does, ends with the bench.
+
+Its arguments are the module of the bench and that module's own.
+"""
 
 import os
 import subprocess
@@ -6,7 +9,7 @@ import sys
 
 
 def main() -> int:
-    bench = subprocess.Popen([sys.executable, "-m", "tests.bench", *sys.argv[1:]])
+    bench = subprocess.Popen([sys.executable, "-m", *sys.argv[1:]])
     while True:
         pid, status = os.wait()
         if pid == bench.pid:

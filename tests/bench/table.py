@@ -60,7 +60,7 @@ def table_alone(name: str, samples: Samples, node: int, kubelet_pods: int) -> st
     """Markdown, of what was measured once."""
     measured = [row for row in rows_alone(node, kubelet_pods) if row.key in samples]
     lines = [[row.label, _figures(row, [samples[row.key]])] for row in measured]
-    return "\n".join(_aligned([["", f"{name} p50 · p90"], *lines]))
+    return "\n".join(aligned([["", f"{name} p50 · p90"], *lines]))
 
 
 def table(names: Sequence[str], rounds: Sequence[dict[str, Samples]], crowd: int) -> str:
@@ -69,7 +69,7 @@ def table(names: Sequence[str], rounds: Sequence[dict[str, Samples]], crowd: int
     if len(names) > 1:
         header.append(f"{names[0]} / {names[-1]}")
     lines = [header, *(_cells(row, names, rounds) for row in rows(crowd) if row.key in rounds[0][names[0]])]
-    return "\n".join(_aligned(lines))
+    return "\n".join(aligned(lines))
 
 
 def _cells(row: Row, names: Sequence[str], rounds: Sequence[dict[str, Samples]]) -> list[str]:
@@ -82,7 +82,7 @@ def _cells(row: Row, names: Sequence[str], rounds: Sequence[dict[str, Samples]])
 
 def _figures(row: Row, samples: Sequence[Sequence[float]]) -> str:
     kinds: tuple[Callable[[Sequence[float]], float], ...] = (p50,) if row.single else (p50, p90)
-    return " · ".join(_number(statistics.median(map(kind, samples)) * row.scale) for kind in kinds)
+    return " · ".join(number(statistics.median(map(kind, samples)) * row.scale) for kind in kinds)
 
 
 def p50(samples: Sequence[float]) -> float:
@@ -106,11 +106,13 @@ def _quotient(first: Sequence[float], last: Sequence[float]) -> float:
     return p50(first) / p50(last) if p50(last) else math.inf
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits of it."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table's lines, the header's first."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for number, cells in enumerate(lines):
         first, *others = (

@@ -1,0 +1,1 @@
+"""Measures HTTP servers of WebAssembly side by side: see ``__main__``."""

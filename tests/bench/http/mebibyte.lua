@@ -1,0 +1,3 @@
+-- Each request sends 1 MiB.
+wrk.method = "POST"
+wrk.body = string.rep("x", 1048576)
