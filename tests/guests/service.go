@@ -10,7 +10,8 @@ import (
 )
 
 func main() {
-	listener, err := net.FileListener(os.NewFile(3, "listener"))
+	socket := os.NewFile(3, "listener")
+	listener, err := net.FileListener(socket)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -26,12 +27,22 @@ func main() {
 			}
 		}
 	})
-	http.HandleFunc("GET /say/{words}", func(answer http.ResponseWriter, request *http.Request) {
-		fmt.Println(request.PathValue("words"), request.Header.Get("X-Said-By"))
+	http.HandleFunc("GET /abort/{flag}", func(answer http.ResponseWriter, request *http.Request) {
+		if _, err := os.Stat("/flags/" + request.PathValue("flag")); err == nil {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	http.HandleFunc("GET /note/{words}", func(answer http.ResponseWriter, request *http.Request) {
+		notes, err := os.OpenFile("/flags/notes", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer notes.Close()
+		fmt.Fprintln(notes, request.PathValue("words"), request.Header.Get("X-Noted-By"))
 	})
 	http.HandleFunc("GET /close", func(answer http.ResponseWriter, request *http.Request) {
 		listener.Close()
-		fmt.Println("closed")
+		socket.Close()
 	})
 	fmt.Println("serving")
 	log.Print(http.Serve(listener, nil))

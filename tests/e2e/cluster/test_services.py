@@ -2,7 +2,7 @@
 
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.together import Case, together
-from tests.e2e.cluster.web import answers, answers_inside, flags, probe, service, visitor, web
+from tests.e2e.cluster.web import answers, answers_inside, each_second, flags, health, service, visitor, web
 from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.node_namespaces import ADDRESS
 
@@ -15,7 +15,7 @@ def pod_names(kubectl: Kubectl) -> set[str]:
 
 def serve(case: Case, replicas: int, **spec: object) -> str:
     """Start a deployment and its service; return the URL that tells the name of who answers."""
-    container = web(case, readinessProbe=probe("/health/ready"))
+    container = web(case, readinessProbe=each_second(health("ready")))
     case.kubectl.apply(
         deployment("web", replicas, template("web", container, volumes=flags(case))), service("web", **spec)
     )

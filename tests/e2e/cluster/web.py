@@ -28,12 +28,13 @@ print(*(pool.request("GET", sys.argv[1]).data.decode() for _ in range(int(sys.ar
 """
 
 
-def web(case: Case, **fields: Any) -> Object:
-    """A container that serves at a port named web, and is as the files in the test's folder tell; see the guest."""
+def web(case: Case, guest: str = "service", **fields: Any) -> Object:
+    """A container that serves at a port named web, and is as the files in the test's folder tell; see the guests
+    service and health."""
     ports = [{"name": "web", "containerPort": PORT}]
     return {
         "name": "main",
-        "image": case.cluster.node.image("service"),
+        "image": case.cluster.node.image(guest),
         "imagePullPolicy": "IfNotPresent",
         "ports": ports,
         "env": [from_field("POD", "metadata.name")],
@@ -47,9 +48,14 @@ def flags(case: Case) -> list[Object]:
     return [{"name": "flags", "hostPath": {"path": str(case.folder), "type": "Directory"}}]
 
 
-def probe(path: str, **fields: Any) -> Object:
-    """Each second; one failure is enough."""
-    return {"httpGet": {"path": path, "port": "web"}, "periodSeconds": 1, "failureThreshold": 1, **fields}
+def health(flag: str) -> Object:
+    """An HTTP probe that fails while there is a file of this name."""
+    return {"httpGet": {"path": f"/health/{flag}", "port": "web"}}
+
+
+def each_second(probe: Object, failures: int = 1) -> Object:
+    """``failures``: so many are taken seriously."""
+    return {**probe, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": failures}
 
 
 def service(name: str, **spec: Any) -> Object:

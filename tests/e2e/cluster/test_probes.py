@@ -1,0 +1,140 @@
+"""Probes and hooks by which the kubelet talks to guests: failing, and well again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import urllib3
+
+from tests.e2e.cluster.kubectl import Object, eventually
+from tests.e2e.cluster.together import Case, together
+from tests.e2e.cluster.web import PORT, each_second, flags, health, web
+from tests.e2e.cluster.workloads import pod
+from tests.e2e.pods import restarts, status_of
+
+READY, NOT_READY = "condition=Ready", "condition=Ready=false"
+EXIT_BY_SIGTERM = 143
+
+
+def run(case: Case, container: Object) -> None:
+    """The container in a pod of the name probed; its flags are already raised."""
+    case.kubectl.apply(pod("probed", container, volumes=flags(case)))
+
+
+def raise_flag(case: Case, flag: str) -> None:
+    (case.folder / flag).touch()
+
+
+def lower_flag(case: Case, flag: str) -> None:
+    (case.folder / flag).unlink()
+
+
+def wait(case: Case, condition: str) -> None:
+    case.kubectl.wait("pod/probed", condition)
+
+
+def wait_for_event(case: Case, reason: str, words: str) -> None:
+    def is_told() -> bool:
+        return any(words in message for message in case.kubectl.events("probed", reason))
+
+    eventually(is_told, f"there is an event {reason} with {words}")
+
+
+def wait_for_restart(case: Case) -> Object:
+    """How the run before ended."""
+    found = case.kubectl.when("pod/probed", lambda pod: restarts(pod) >= 1)
+    last: Object = status_of(found)["lastState"]["terminated"]
+    return last
+
+
+def probes(of_flag: Callable[[str], Object]) -> dict[str, Any]:
+    """One of each kind, of a container. The container may take long to start."""
+    kinds = {f"{flag}Probe": each_second(of_flag(flag)) for flag in ("liveness", "readiness")}
+    return {"startupProbe": each_second(of_flag("startup"), failures=1000), **kinds}
+
+
+def go_through_all_probes(case: Case, container: Object) -> None:
+    """Of a container whose probes fail while a flag named like the probe is raised."""
+    for flag in ("startup", "readiness", "liveness"):
+        raise_flag(case, flag)
+    run(case, container)
+    wait_for_event(case, "Unhealthy", "Startup probe failed")
+    found = case.kubectl.get("pod/probed")
+    assert (status_of(found)["started"], restarts(found)) == (False, 0)
+    lower_flag(case, "liveness")
+    lower_flag(case, "startup")
+    wait_for_event(case, "Unhealthy", "Readiness probe failed")
+    lower_flag(case, "readiness")
+    wait(case, READY)
+    case.strike_unnoticed()
+    raise_flag(case, "readiness")
+    wait(case, NOT_READY)
+    lower_flag(case, "readiness")
+    wait(case, READY)
+    assert restarts(case.kubectl.get("pod/probed")) == 0
+    raise_flag(case, "liveness")
+    assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
+    wait_for_event(case, "Unhealthy", "Liveness probe failed")
+    lower_flag(case, "liveness")
+    wait(case, READY)
+
+
+@together
+def test_http_probes_fail_and_recover(case: Case) -> None:
+    go_through_all_probes(case, web(case, **probes(health)))
+
+
+@together
+def test_grpc_probes_fail_and_recover(case: Case) -> None:
+    def serving(service: str) -> Object:
+        return {"grpc": {"port": PORT, "service": service}}
+
+    go_through_all_probes(case, web(case, "health", **probes(serving)))
+
+
+@together
+def test_tcp_probes_fail_and_recover(case: Case) -> None:
+    """The guest closes its socket; when it is started again it has a new one."""
+    probe = each_second({"tcpSocket": {"port": "web"}})
+    run(case, web(case, startupProbe=probe, readinessProbe=probe, livenessProbe={**probe, "failureThreshold": 3}))
+    wait(case, READY)
+    case.strike_unnoticed()
+    address = case.kubectl.get("pod/probed")["status"]["podIP"]
+    urllib3.request("GET", f"http://{address}:{PORT}/close", retries=False)
+    wait(case, NOT_READY)
+    assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
+    wait_for_event(case, "Unhealthy", f"{address}:{PORT}: connect: connection refused")
+    wait(case, READY)
+
+
+@together
+def test_a_container_that_does_not_start_in_time_is_started_again(case: Case) -> None:
+    raise_flag(case, "startup")
+    run(case, web(case, startupProbe=each_second(health("startup"), failures=5)))
+    assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
+    lower_flag(case, "startup")
+    wait(case, READY)
+
+
+@together
+def test_hooks_reach_the_guest_after_its_start_and_before_its_end(case: Case) -> None:
+    def noted(words: str) -> Object:
+        headers = [{"name": "X-Noted-By", "value": "the kubelet"}]
+        return {"httpGet": {"path": f"/note/{words}", "port": "web", "httpHeaders": headers}}
+
+    run(case, web(case, lifecycle={"postStart": noted("started"), "preStop": noted("leaving")}))
+    wait(case, READY)
+    case.strike_unnoticed()
+    case.kubectl.delete("pod/probed")
+    assert (case.folder / "notes").read_text() == "started the kubelet\nleaving the kubelet\n"
+
+
+@together
+def test_a_container_whose_hook_fails_is_started_again(case: Case) -> None:
+    """It fails when there is no answer; whichever answer there is, the kubelet is content."""
+    raise_flag(case, "hook")
+    hook = {"httpGet": {"path": "/abort/hook", "port": "web"}}
+    run(case, web(case, lifecycle={"postStart": hook}))
+    wait_for_event(case, "FailedPostStartHook", "PostStartHook failed")
+    assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
+    lower_flag(case, "hook")
+    wait(case, READY)
