@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help demo test lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench bench-http-tools bench-http clean
+.PHONY: setup help demo test fuzz lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench bench-http-tools bench-http clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -65,6 +65,9 @@ demo: setup ## pull an image, run it as a pod, kill the server meanwhile, clean 
 test: setup toolbox ## the tests; those whose tool is missing are skipped, with the reason
 	@echo "Running the tests"
 	@$(VENV)/bin/python -m pytest $(ARGS)
+
+fuzz: setup ## a million hostile frames for each codec of the streaming server (ARGS="--frames N", "--seed N")
+	@$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
 lint: setup ## ruff and mypy --strict
 	@echo "Checking style"

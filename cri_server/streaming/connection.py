@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from cri_server.streaming.errors import ClientGone
+from cri_server.streaming.transport import Buffer
 
 _MOST_UNASKED_BYTES = 1 << 20
 """Of answers to what a client sent (pings, refusals) that it does not take: then it is not read from either."""
@@ -24,8 +25,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the client has closed it, or it was closed here."""
-        self.last_heard = self._loop.time()
-        """Loop's time at which anything was received or taken."""
+        self.last_used = self._loop.time()
+        """Loop's time at which anything was received, written or taken."""
 
     # ---- Called by asyncio --------------------------------------------------------------------------------------
 
@@ -36,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._begin(self)
 
     def data_received(self, data: bytes) -> None:
-        self.last_heard = self._loop.time()
+        self.last_used = self._loop.time()
         self._receive(data)
         if self._transport.get_write_buffer_size() > _MOST_UNASKED_BYTES:
             self.hold(self)
@@ -45,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        self.last_heard = self._loop.time()
+        self.last_used = self._loop.time()
         self._writable.set()
         self.release(self)
 
@@ -86,8 +87,9 @@ class Connection(asyncio.Protocol):
 
     # ---- Writing ------------------------------------------------------------------------------------------------
 
-    def write(self, *pieces: bytes | memoryview) -> None:
+    def write(self, *pieces: Buffer) -> None:
         """At once, or when the client takes it."""
+        self.last_used = self._loop.time()
         if not self.gone.done():
             self._transport.writelines(pieces)
 
@@ -96,6 +98,9 @@ class Connection(asyncio.Protocol):
         await self._writable.wait()
         if self.gone.done():
             raise ClientGone("the client has closed its connection")
+
+    def show_life(self) -> None:
+        """TCP does so for itself."""
 
     # ---- Ending -------------------------------------------------------------------------------------------------
 

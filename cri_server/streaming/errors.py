@@ -3,7 +3,8 @@
 StreamingError
 ├── RequestRefused      its HTTP request is answered with a status, and no stream begins
 ├── ProtocolViolation   what it sends is not SPDY, or not WebSocket: its connection is ended
-└── ClientGone          its connection has ended, or it has given the stream up
+├── StreamReset         it has given one stream up
+└── ClientGone          its connection has ended
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ class RequestRefused(StreamingError):
 
 
 class ProtocolViolation(StreamingError):
+    pass
+
+
+class StreamReset(StreamingError):
     pass
 
 

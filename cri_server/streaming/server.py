@@ -16,10 +16,12 @@ from cri_server.errors import UnusableSetting
 from cri_server.listen_address import parse_address
 from cri_server.streaming.certificates import open_certificates
 from cri_server.streaming.connection import Connection
+from cri_server.streaming.conversation import Conversation, Target
 from cri_server.streaming.errors import ClientGone, RequestRefused
 from cri_server.streaming.http_handshake import HttpHandshake
 from cri_server.streaming.reception import receive_request, refuse
-from cri_server.streaming.target import PortTarget, ProcessTarget
+from cri_server.streaming.target import ProcessTarget
+from cri_server.streaming.tasks import stop
 from cri_server.streaming.tokens import PendingTokens
 from cri_server.streaming.upgrade import Upgrade, negotiate, place
 
@@ -30,8 +32,6 @@ _MOST_STRANGERS = 1000
 _BACKLOG = 512
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Who listens on all addresses is reached from the same machine on these."""
-
-Target = ProcessTarget | PortTarget
 
 log = structlog.get_logger()
 
@@ -52,6 +52,7 @@ class StreamingServer:
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._strangers = 0
+        self._conversations: set[Conversation] = set()
         self.address = ""
         """``http://host:port`` that clients are sent to; https with TLS."""
 
@@ -77,10 +78,11 @@ class StreamingServer:
     async def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
-        for task in self._clients:
-            task.cancel()
-        if self._clients:
+        for conversation in self._conversations:
+            conversation.end("the server of the node's containers is about to end; try again when it is back")
+        if self._conversations:
             await asyncio.wait(self._clients, timeout=_SECONDS_TO_SAY_GOODBYE)
+        await stop(*self._clients)
 
     def _begin(self, connection: Connection) -> None:
         task = asyncio.create_task(self._serve(connection))
@@ -109,12 +111,20 @@ class StreamingServer:
         target = self._tokens.take(kind, token)
         if target is None:
             raise RequestRefused(404, "not found: the URL was never given out, is used up or expired; ask for another")
-        return target, negotiate(request, kind)
+        return target, negotiate(request, target)
 
     async def _converse(
         self, connection: Connection, handshake: HttpHandshake, target: Target, upgrade: Upgrade
     ) -> None:
-        await refuse(connection, handshake, RequestRefused(501, "not served yet"))
+        answer, early = handshake.switch(upgrade.headers)
+        connection.write(answer)
+        conversation = Conversation(connection, target, upgrade, self._settings)
+        connection.data_received(early)
+        self._conversations.add(conversation)
+        try:
+            await conversation.run()
+        finally:
+            self._conversations.discard(conversation)
 
 
 def _bind(host: str, port: int) -> socket.socket:

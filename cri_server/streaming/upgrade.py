@@ -7,6 +7,7 @@ from wsproto.utilities import generate_accept_token
 
 from cri_server.streaming.errors import RequestRefused
 from cri_server.streaming.http_handshake import Request
+from cri_server.streaming.target import PortTarget, ProcessTarget
 
 KINDS = ("exec", "attach", "portforward")
 """First words of the URLs' paths."""
@@ -25,8 +26,11 @@ _WEBSOCKET_COMMAND = (
     "v4.base64.channel.k8s.io",
     "channel.k8s.io",
     "base64.channel.k8s.io",
+    "",
 )
-_WEBSOCKET_PORTS = (TUNNEL, "v4.channel.k8s.io", "v4.base64.channel.k8s.io")
+_WEBSOCKET_PORTS = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io", "")
+_MOST_PORTS = 127
+"""Each takes two channels, and the number of a channel is a byte."""
 
 
 class Upgrade(NamedTuple):
@@ -47,14 +51,14 @@ def place(request: Request) -> tuple[str, str]:
     return kind, token
 
 
-def negotiate(request: Request, kind: str) -> Upgrade:
+def negotiate(request: Request, target: ProcessTarget | PortTarget) -> Upgrade:
     """Raises RequestRefused."""
     if not request.mentions("connection", "upgrade"):
         raise _not_an_upgrade()
     if request.mentions("upgrade", "websocket"):
-        return _websocket(request, _WEBSOCKET_PORTS if kind == "portforward" else _WEBSOCKET_COMMAND)
+        return _websocket(request, _websocket_protocols(target))
     if request.mentions("upgrade", SPDY.lower()):
-        return _spdy(request, _SPDY_PORTS if kind == "portforward" else _SPDY_COMMAND)
+        return _spdy(request, _SPDY_COMMAND if isinstance(target, ProcessTarget) else _SPDY_PORTS)
     raise _not_an_upgrade()
 
 
@@ -75,11 +79,17 @@ def _websocket(request: Request, spoken: Sequence[str]) -> Upgrade:
     keys = request.values("sec-websocket-key")
     if len(keys) != 1:
         raise RequestRefused(400, "unable to upgrade: header Sec-WebSocket-Key does not exist in request")
-    offered = request.values("sec-websocket-protocol")
-    protocol = _first_common(offered, spoken) if offered else ""
+    protocol = _first_common(request.values("sec-websocket-protocol") or [""], spoken)
     accept = generate_accept_token(keys[0].encode("latin-1")).decode("ascii")
     headers = (("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Accept", accept))
     return Upgrade(True, protocol, (*headers, ("Sec-WebSocket-Protocol", protocol)) if protocol else headers)
+
+
+def _websocket_protocols(target: ProcessTarget | PortTarget) -> tuple[str, ...]:
+    """Ports that nobody has named cannot be given channels."""
+    if isinstance(target, ProcessTarget):
+        return _WEBSOCKET_COMMAND
+    return (TUNNEL, *_WEBSOCKET_PORTS) if 0 < len(target.ports) <= _MOST_PORTS else (TUNNEL,)
 
 
 def _first_common(offered: Sequence[str], spoken: Sequence[str]) -> str:
@@ -87,11 +97,9 @@ def _first_common(offered: Sequence[str], spoken: Sequence[str]) -> str:
     for protocol in offered:
         if protocol in spoken:
             return protocol
-    raise RequestRefused(
-        403,
-        f"unable to upgrade: the client offers {', '.join(offered)}; spoken here: {', '.join(spoken)}",
-        [(_ACCEPTED, protocol) for protocol in spoken],
-    )
+    named = [protocol for protocol in spoken if protocol]
+    reason = f"unable to upgrade: the client offers {', '.join(offered) or 'none'}; spoken here: {', '.join(named)}"
+    raise RequestRefused(403, reason, [(_ACCEPTED, protocol) for protocol in named])
 
 
 def _not_an_upgrade() -> RequestRefused:
