@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from tests.wasmlet_server import WasmletServer
 _CGROUPS = Path("/sys/fs/cgroup")
 _POD_NAME = "io.kubernetes.pod.name"
 
+_pushing = threading.Lock()
+"""A registry takes one manifest of a name at a time."""
+
 
 @dataclass(frozen=True)
 class KubeletNode:
@@ -33,7 +37,8 @@ class KubeletNode:
 
     def image(self, guest_name: str, tag: str = "latest") -> str:
         """Reference of a guest's image, in the registry."""
-        return push_artifact(self.registry, guest_name, guest(guest_name), tag)
+        with _pushing:
+            return push_artifact(self.registry, guest_name, guest(guest_name), tag)
 
     def tool(self, *commands: str, **fields: Any) -> dict[str, Any]:
         """A container of a manifest that runs commands of the guest of many uses, quoted as for a shell."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.e2e.cluster.cluster_dns import DOMAIN, SERVICE_ADDRESS, Records, cluster_dns, publish
 from tests.e2e.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, last_words
 from tests.e2e.cluster.kube_proxy import PROGRAM as KUBE_PROXY
 from tests.e2e.cluster.kube_proxy import kube_proxy
@@ -18,6 +19,8 @@ from tests.e2e.node_namespaces import node_namespaces
 from tests.prerequisites import require_root, require_tool
 
 WITNESS = "witness"
+RESOLV_CONF = "search node.example\nnameserver 192.0.2.53\noptions timeout:1\n"
+"""The node's."""
 
 _KUBELET_SETTINGS = {
     "syncFrequency": "10s",
@@ -27,8 +30,8 @@ _KUBELET_SETTINGS = {
     "serializeImagePulls": False,
     "maxPods": 200,
     "volumeStatsAggPeriod": "10s",
-    "clusterDNS": ["10.96.0.10"],
-    "clusterDomain": "cluster.local",
+    "clusterDNS": [SERVICE_ADDRESS],
+    "clusterDomain": DOMAIN,
 }
 """So that less is waited for, and what nobody leaves out; the rest is as by default."""
 
@@ -39,6 +42,8 @@ class Cluster:
     control_plane: ControlPlane
     kubectl: Kubectl
     proxy_log: Path
+    names: Records
+    """Which the server of names knows that pods ask."""
 
     def create_namespace(self, name: str) -> Kubectl:
         """Inside of it. Its service account is there, without which it has no pods."""
@@ -90,17 +95,22 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     require_root()
     for program in ("ip", "iptables", "openssl", "kubectl", "kubelet", KUBE_PROXY, *PROGRAMS):
         require_tool(program)
-    proxy_log = folder / "kube-proxy.log"
+    proxy_log, resolv_conf = folder / "kube-proxy.log", folder / "resolv.conf"
+    resolv_conf.write_text(RESOLV_CONF)
     with (
         node_namespaces(folder / "shown"),
         control_plane(folder / "control-plane") as control,
         kube_proxy(proxy_log, control.kubeconfig),
-        kubelet_node_here(folder, kubeconfig=control.kubeconfig, **_KUBELET_SETTINGS) as node,
+        cluster_dns() as names,
+        kubelet_node_here(
+            folder, kubeconfig=control.kubeconfig, resolvConf=str(resolv_conf), **_KUBELET_SETTINGS
+        ) as node,
     ):
         kubectl = Kubectl(control.kubeconfig)
         kubectl.wait(f"node/{NODE}", "create")
         kubectl.wait(f"node/{NODE}", "condition=Ready")
-        running = Cluster(node, control, kubectl, proxy_log)
+        publish(kubectl)
+        running = Cluster(node, control, kubectl, proxy_log, names)
         witness = running.start_witness()
         yield running
         assert running_containers([kubectl.get(f"pod/{WITNESS}")]) == witness

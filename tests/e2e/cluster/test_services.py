@@ -63,6 +63,23 @@ def test_a_service_is_reached_from_other_pods(case: Case) -> None:
 
 
 @together
+def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
+    """A component with sockets of its own, which asks the server of names where the service is."""
+    serve(case, 2)
+    whole = f"web.{case.kubectl.namespace}.svc.cluster.local"
+    case.cluster.names[whole] = [case.kubectl.get("service/web")["spec"]["clusterIP"]]
+    asking = ["tcp", "web:80", "GET /name HTTP/1.0\r\n\r\n"]
+    image = case.cluster.node.image("network")
+    names = [f"visitor-{each}" for each in range(4)]
+    visitors = [{"name": name, "image": image, "args": asking} for name in names]
+    case.kubectl.apply(pod("visitors", *visitors, restartPolicy="Never"))
+    case.kubectl.wait("pod/visitors", "jsonpath={.status.phase}=Succeeded")
+    for name in names:
+        *_, last = case.kubectl("logs", "visitors", f"--container={name}").splitlines()
+        assert last.split()[0] in pod_names(case.kubectl)
+
+
+@together
 def test_a_service_is_reached_at_a_port_of_the_node(case: Case) -> None:
     serve(case, 2, type="NodePort")
     [port] = case.kubectl.get("service/web")["spec"]["ports"]
