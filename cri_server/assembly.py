@@ -9,6 +9,7 @@ from cri_server.errors import StartupError
 from cri_server.paths import Paths
 from cri_server.runtime import Runtime
 from cri_server.streaming.server import open_streaming
+from cri_server.toolbox import Toolbox
 from cri_server.warm import warm_programs
 from image_store.errors import ImageStoreError
 from image_store.observer import StoreObserver
@@ -31,13 +32,15 @@ async def open_runtime(
         layout = tree.detect()
         stack.callback(tree.remove_default_parent, layout)
         images = await _open_images(settings, paths, stack, observer)
+        toolbox = await _open_toolbox(settings, images, stack)
         return Runtime(
             settings=settings,
             paths=paths,
             images=images,
-            pods=await _open_pods(settings, paths, images, stack),
+            pods=await _open_pods(settings, paths, images, toolbox, stack),
             network=await _open_network(settings, paths, stack),
             streaming=await open_streaming(settings.streaming, stack),
+            toolbox=toolbox,
             cgroup_layout=layout,
             cgroup_driver=_cgroup_driver(settings, layout),
             file_system=file_system_of(paths.root),
@@ -56,8 +59,18 @@ async def _open_images(
     return images
 
 
-async def _open_pods(settings: Settings, paths: Paths, images: ImageStore, stack: AsyncExitStack) -> PodProcesses:
-    pods = PodProcesses(Path(paths.state), settings.zygote.warm_programs, partial(warm_programs, settings, images))
+async def _open_toolbox(settings: Settings, images: ImageStore, stack: AsyncExitStack) -> Toolbox:
+    toolbox = Toolbox(settings.exec.toolbox, images)
+    await toolbox.open()
+    stack.push_async_callback(toolbox.close)
+    return toolbox
+
+
+async def _open_pods(
+    settings: Settings, paths: Paths, images: ImageStore, toolbox: Toolbox, stack: AsyncExitStack
+) -> PodProcesses:
+    warm = partial(warm_programs, settings, images, toolbox)
+    pods = PodProcesses(Path(paths.state), settings.zygote.warm_programs + toolbox.programs, warm)
     await pods.open()
     stack.push_async_callback(pods.close)
     return pods

@@ -49,6 +49,10 @@ def _reference(text: str) -> str:
     return text
 
 
+def _toolbox(text: str) -> str:
+    return text if text in ("builtin", "off") else _reference(text)
+
+
 def _metrics_address(text: str) -> str:
     if text:
         parse_address(text)
@@ -67,6 +71,7 @@ Registry = Annotated[str, AfterValidator(_registry)]
 MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
 StreamingAddress = Annotated[str, AfterValidator(_streaming_address)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
+Toolbox = Annotated[str, AfterValidator(_toolbox)]
 
 
 class Section(BaseModel):
@@ -200,6 +205,18 @@ class SecuritySettings(Section):
     )
 
 
+class ExecSettings(Section):
+    """What `kubectl exec` finds in a container."""
+
+    toolbox: Toolbox = Field(
+        default="builtin",
+        description=(
+            "Commands for containers that have none: builtin, wasmlet's own shell and small commands; the reference of "
+            "an image whose programs they are; off: none."
+        ),
+    )
+
+
 class MetricsSettings(Section):
     """The server's own figures for Prometheus, at http://ADDRESS/metrics, without TLS and for everybody who can
     connect."""
@@ -259,5 +276,6 @@ class Settings(Section):
     compile: CompileSettings = CompileSettings()
     zygote: ZygoteSettings = ZygoteSettings()
     security: SecuritySettings = SecuritySettings()
+    exec: ExecSettings = ExecSettings()
     metrics: MetricsSettings = MetricsSettings()
     streaming: StreamingSettings = StreamingSettings()

@@ -11,6 +11,10 @@ ServerError
 ├── ListenerTooSlow     a client takes events slower than they come
 ├── Ending              the server is about to end
 ├── StopFailed          a guest outlived its kill
+├── ExecTimedOut        what ExecSync had executed did not end in time
+├── CommandFailed       what is to be executed in a container is nothing that can be
+│   ├── CommandNotFound     it is not there: shells say 127
+│   └── CommandNotExecutable    it is, but may not be run, or is no WebAssembly: 126
 └── StartupError        the server cannot start: one line for the operator, exit status 1
     └── UnusableSetting a setting that is well formed is of no use on this machine
 """
@@ -57,6 +61,22 @@ class Ending(ServerError):
 
 
 class StopFailed(ServerError):
+    pass
+
+
+class ExecTimedOut(ServerError):
+    pass
+
+
+class CommandFailed(ServerError):
+    exit_code = 126
+
+
+class CommandNotFound(CommandFailed):
+    exit_code = 127
+
+
+class CommandNotExecutable(CommandFailed):
     pass
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 
 from cri_server.operations import all_or_nothing, run_to_the_end
+from cri_server.rpc.container_attach import attach_container
 from cri_server.rpc.container_create import create_container, take_back_container
 from cri_server.rpc.container_events import get_container_events
+from cri_server.rpc.container_exec import exec_
+from cri_server.rpc.container_exec_sync import exec_sync
 from cri_server.rpc.container_list import list_containers
 from cri_server.rpc.container_log_reopen import reopen_container_log
 from cri_server.rpc.container_remove import remove_container
@@ -26,6 +29,7 @@ from cri_server.rpc.metric_descriptor_list import list_metric_descriptors
 from cri_server.rpc.pod_sandbox_list import list_pod_sandbox
 from cri_server.rpc.pod_sandbox_metrics_list import list_pod_sandbox_metrics
 from cri_server.rpc.pod_sandbox_metrics_stream import stream_pod_sandbox_metrics
+from cri_server.rpc.pod_sandbox_port_forward import port_forward
 from cri_server.rpc.pod_sandbox_remove import remove_pod_sandbox
 from cri_server.rpc.pod_sandbox_resources_update import update_pod_sandbox_resources
 from cri_server.rpc.pod_sandbox_run import run_pod_sandbox, take_back_pod_sandbox
@@ -62,6 +66,10 @@ HANDLERS: Mapping[str, Handler] = {
     "StreamContainers": stream_containers,
     "UpdateContainerResources": run_to_the_end(update_container_resources),
     "ReopenContainerLog": run_to_the_end(reopen_container_log),
+    "ExecSync": exec_sync,
+    "Exec": exec_,
+    "Attach": attach_container,
+    "PortForward": port_forward,
     "ContainerStats": container_stats,
     "ListContainerStats": list_container_stats,
     "StreamContainerStats": stream_container_stats,

@@ -136,7 +136,7 @@ class _Present(Collector):
             {
                 "zygote": int(runtime.pods.zygote_pid is not None),
                 "pod": sandboxes[cri.SANDBOX_READY],
-                "guest": containers[cri.CONTAINER_RUNNING],
+                "guest": containers[cri.CONTAINER_RUNNING] + _executed(runtime),
                 "compile": runtime.images.compile_processes,
             },
         )
@@ -150,6 +150,11 @@ class _Present(Collector):
         yield GaugeMetricFamily(
             "wasmlet_image_store_bytes", "What images take on the disk.", runtime.images.usage().used_bytes
         )
+
+
+def _executed(runtime: "Runtime") -> int:
+    """Guests that run beside those of containers."""
+    return sum(sandbox.process.executed for sandbox in runtime.sandboxes.all() if sandbox.process is not None)
 
 
 def _gauges(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:

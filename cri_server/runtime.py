@@ -18,6 +18,7 @@ from sandbox.file_system import FileSystem
 
 if TYPE_CHECKING:
     from cri_server.streaming.server import StreamingServer
+    from cri_server.toolbox import Toolbox
     from image_store.store import ImageStore
     from sandbox.cgroup.tree import Layout
     from sandbox.network.provider import NetworkProvider
@@ -32,6 +33,7 @@ class Runtime:
     images: "ImageStore"
     network: "NetworkProvider"
     streaming: "StreamingServer"
+    toolbox: "Toolbox"
     cgroup_layout: "Layout"
     cgroup_driver: str
     """``cgroupfs`` or ``systemd``."""

@@ -91,6 +91,7 @@ def _refuse_others(key: str, path: str) -> None:
 
 async def _serve(settings: Settings, paths: Paths) -> None:
     from cri_server.assembly import open_runtime
+    from cri_server.container_program import program_spec
     from cri_server.operations import settle
     from cri_server.recovery import recover
     from cri_server.usage_sampler import keep_sampling
@@ -102,15 +103,23 @@ async def _serve(settings: Settings, paths: Paths) -> None:
         await recover(runtime)
         if metrics:
             metrics.show(runtime)
+        runtime.toolbox.warm(lambda program: runtime.pods.load(program_spec(program)))
         sampling = asyncio.create_task(keep_sampling(runtime))
         stack.callback(sampling.cancel)
         server = await _listen(runtime, settings.socket, metrics.rpc if metrics else None)
         _announce(settings)
         await stopping.wait()
         log.info("stopping: pods live on")
+        _let_go(runtime)
         runtime.events.close(Ending("the server is about to end, and pods live on: subscribe again"))
         await server.stop(_SECONDS_FOR_CALLS)
         await settle(runtime, _SECONDS_FOR_OPERATIONS)
+
+
+def _let_go(runtime: "Runtime") -> None:
+    for sandbox in runtime.sandboxes.all():
+        if sandbox.process is not None:
+            sandbox.process.let_go()
 
 
 def _open_metrics(settings: Settings, stack: AsyncExitStack) -> "Metrics | None":

@@ -3,17 +3,19 @@
 from cri_server.config import Settings
 from cri_server.container_program import program_spec
 from cri_server.runtime import Runtime
+from cri_server.toolbox import Toolbox
 from image_store.store import ImageStore
 from sandbox.specs import ProgramSpec
 
 
-def warm_programs(settings: Settings, images: ImageStore) -> list[ProgramSpec]:
-    """Most recently used last, which is the order to load them in."""
+def warm_programs(settings: Settings, images: ImageStore, toolbox: Toolbox) -> list[ProgramSpec]:
+    """Most recently used last, which is the order to load them in. The toolbox is one more, and stays."""
     recent = images.recently_used_programs(settings.zygote.warm_programs)
-    return [program_spec(program) for program in reversed(recent)]
+    programs = [*reversed(recent), *([toolbox.ready] if toolbox.ready else [])]
+    return [program_spec(program) for program in programs]
 
 
 async def warm_zygote(runtime: Runtime) -> None:
     """After something new was pulled. The zygote recognises what it has."""
-    for program in warm_programs(runtime.settings, runtime.images):
+    for program in warm_programs(runtime.settings, runtime.images, runtime.toolbox):
         await runtime.pods.load(program)

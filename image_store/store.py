@@ -26,6 +26,7 @@ from image_store.disk import disk_errors, sync_filesystem
 from image_store.image import Image, Program
 from image_store.image_files import ImageFiles, files_of
 from image_store.inventory import Inventory
+from image_store.loose_files import LooseFiles
 from image_store.observer import StoreObserver, timed
 from image_store.parts import Parts
 from image_store.programs import Programs
@@ -55,6 +56,7 @@ class ImageStore:
         self._parts = parts
         self._catalog = catalog
         self._programs = Programs(parts)
+        self._loose = LooseFiles(parts)
         self._upkeep = Upkeep(parts, catalog, self._programs)
         self._pulls: SharedWork[tuple[Reference, Credentials | None], Image] = SharedWork()
 
@@ -169,6 +171,18 @@ class ImageStore:
         Raises DiskFull, StorageFailed, LimitExceeded.
         """
         return await self._programs.of_runtime(text, subject, holder)
+
+    async def loose_program(self, descriptor: int, name: str, holder: str) -> Program:
+        """WebAssembly in a file of no image, compiled; its code is kept until ``release``. ``descriptor``: of the file,
+        open for reading, the caller's. ``name``: what errors call it.
+
+        Raises ModuleInvalid, LimitExceeded, DiskFull, StorageFailed.
+        """
+        return await self._loose.program(descriptor, name, holder)
+
+    async def hold_loose_program(self, descriptor: int, name: str, holder: str) -> None:
+        """Keep code that an earlier server has made of it. Raises as ``loose_program``."""
+        await self._loose.hold(descriptor, name, holder)
 
     async def compiled(self, program_digest: str) -> Path | None:
         """Verified code for this engine of a program that is held or of an image; None where it cannot be made."""

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 from typing import Any, TypeVar
 
 from image_store.registry_connection import Sockets
@@ -31,9 +32,23 @@ class Threads:
         """The same for what waits for a registry: cancelled, it cuts the connections."""
         return await to_the_end(_run(self._waiting, question), sockets.cut)
 
+    async def run_alone(self, work: Callable[[], Result]) -> Result:
+        """By a thread of its own, for what may never come back. It is not waited for when the caller is cancelled."""
+        done: Future[Result] = Future()
+        done.set_running_or_notify_cancel()  # from here on it cannot be cancelled, only given up
+        Thread(target=_settle, args=(done, work), name="images", daemon=True).start()
+        return await asyncio.wrap_future(done)
+
     def close(self) -> None:
         for pool in (self._pool, self._waiting):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _settle(done: "Future[Result]", work: Callable[[], Result]) -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        done.set_exception(error)
 
 
 async def _run(pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:

@@ -8,6 +8,7 @@ import os
 import time
 
 from sandbox import last_words
+from sandbox.attachment import AttachedOutput, Attachment
 from sandbox.cri_log import LogEncoder
 from sandbox.errors import SandboxError
 from sandbox.event_loop import EventLoop
@@ -98,19 +99,50 @@ class LogStream:
         self._log = log
         self._source = source
         self._encoder = LogEncoder(name)
+        self._attached: list[AttachedOutput] = []
+        self._waits_for_log = False
+        self._rests = False
+        """Nothing is read: the log or an attacher is behind."""
         loop.watch(source, self._process_readable)
+
+    def attach(self, attachment: Attachment, descriptor: int) -> None:
+        """What comes from now on goes to that descriptor as well, as it is."""
+        self._attached.append(attachment.add_output(self._loop, descriptor, self._process_free))
 
     def _process_readable(self) -> None:
         data = self._read()
+        if data is None:
+            return
         if not data:
             self.close()
             return
-        self._log.append(self._encoder.feed(data, time.time_ns()))
-        if self._log.pause_until_written(self):
+        self._take(data)
+        self._waits_for_log = self._log.pause_until_written(self)
+        if self._waits_for_log or self._is_behind():
+            self._rests = True
             self._loop.unwatch(self._source)
 
+    def _take(self, data: bytes) -> None:
+        self._log.append(self._encoder.feed(data, time.time_ns()))
+        for output in self._attached:
+            output.write(data)
+
+    def _is_behind(self) -> bool:
+        return any(output.is_behind for output in self._attached)
+
     def resume(self) -> None:
-        if self._source >= 0:
+        """The log has taken all."""
+        self._waits_for_log = False
+        self._go_on()
+
+    def _process_free(self) -> None:
+        """An attacher has taken all, or is gone."""
+        self._attached = [output for output in self._attached if output.is_open]
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._source >= 0 and self._rests and not self._waits_for_log and not self._is_behind():
+            self._rests = False
             self._loop.watch(self._source, self._process_readable)
 
     def drain(self) -> None:
@@ -120,7 +152,7 @@ class LogStream:
             if not data:
                 self.close()
             else:
-                self._log.append(self._encoder.feed(data, time.time_ns()))
+                self._take(data)
 
     def close(self) -> None:
         if self._source >= 0:
@@ -129,9 +161,12 @@ class LogStream:
             os.close(self._source)
             self._source = -1
 
-    def _read(self) -> bytes:
+    def _read(self) -> bytes | None:
+        """Empty at the end; None where there is nothing now, after all."""
         try:
             data = os.read(self._source, READ_BYTES)
+        except BlockingIOError:
+            return None
         except OSError:  # the end of a terminal whose last writer is gone is an EIO
             return b""
         if self.words:

@@ -29,7 +29,7 @@ def make(places: MountPlaces, spec: GuestSpec) -> Place:
         trees = [(opened.keep(_open_source(mount)), mount) for mount in mounts]
         covers = [[opened.keep(cover) for cover in _open_covers(spec)] for _ in spec.masked_paths]
         root = opened.keep(_open_root(spec))
-        program = opened.keep(_open_program(spec))
+        program = opened.keep(open_program(spec))
         try:
             return places.for_container(root, program, lambda: _furnish(spec, trees, covers))
         except OSError as error:
@@ -125,7 +125,8 @@ def _without_root(spec: GuestSpec, error: OSError) -> StartFailure:
     )
 
 
-def _open_program(spec: GuestSpec) -> int:
+def open_program(spec: GuestSpec) -> int:
+    """A detached mount of the compiled code. Raises StartFailure."""
     path = spec.program.compiled
     try:
         tree = mount_calls.open_tree(path)

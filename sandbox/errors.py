@@ -6,6 +6,7 @@ SandboxError
 ├── NotSupported        the pod or container asks for what this node cannot give
 ├── StartFailure        a guest could not be started: the container is EXITED with 128 ``StartError``
 ├── GuestGone           the guest has ended meanwhile
+├── Stalled             whoever watches a guest does not take its output
 ├── Garbled             a process below the server answered what is no answer: it may have been taken over
 ├── PodProcessGone      the pod process has ended: the sandbox is NOTREADY
 └── DiskFull            no space is left for a record
@@ -33,6 +34,10 @@ class StartFailure(SandboxError):
 
 
 class GuestGone(SandboxError):
+    pass
+
+
+class Stalled(SandboxError):
     pass
 
 

@@ -1,4 +1,4 @@
-"""The event loop of a pod process: descriptors, what to do when they are readable, and a clock for what must be
+"""The event loop of a pod process: descriptors, what to do when they are ready, and a clock for what must be
 tried again.
 """
 
@@ -17,9 +17,10 @@ class EventLoop:
         self._callbacks: dict[int, Callback] = {}
         self._timers: list[tuple[float, Callback]] = []
 
-    def watch(self, descriptor: int, callback: Callback) -> None:
+    def watch(self, descriptor: int, callback: Callback, events: int = select.EPOLLIN) -> None:
+        """``events``: of epoll. That the other side is gone is told of any."""
         self._callbacks[descriptor] = callback
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._epoll.register(descriptor, events)
 
     def unwatch(self, descriptor: int) -> None:
         if self._callbacks.pop(descriptor, None) is not None:

@@ -101,6 +101,8 @@ def _prepare(
     listeners: list[int],
 ) -> guest.Instance:
     os.setsid()
+    if spec.tty:
+        syscalls.control_terminal(0)
     syscalls.set_process_name(b"wasmlet-guest")
     cgroup.enter_guest_group(layout, group)
     _enter_root(folder)

@@ -100,6 +100,17 @@ class MountPlaces:
             os.close(folder)
             raise
 
+    def for_program(self, program: int) -> Place:
+        """A namespace with that file alone, a detached mount; as a container's. Raises OSError."""
+        itself = self._enter_copy()
+        mount_calls.move_mount(program, PROGRAM)
+        folder = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return Place(itself.mounts(), folder)
+        except BaseException:
+            os.close(folder)
+            raise
+
     def _make_empty(self) -> int:
         itself = _Namespaces()
         mount_calls.unshare(mount_calls.CLONE_FS | mount_calls.CLONE_NEWNS)

@@ -12,38 +12,27 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sandbox import guest_process, last_words, run_record, syscalls
+from sandbox.attachment import Attachment, GuestInput
 from sandbox.cgroup import tree as cgroup
 from sandbox.container_log import ContainerLog, LogStream
-from sandbox.errors import GuestGone, NotSupported, SandboxError
-from sandbox.event_loop import EventLoop
+from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
+from sandbox.exec_guest import START_SECONDS, ExecGuest
+from sandbox.guest_fork import fork_guest
 from sandbox.place_names import LISTENER, SHIM
 from sandbox.specs import GuestSpec, Run
+from sandbox.surroundings import Surroundings
 from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Engine, Loaded
-from sandbox.wasm.guest import TRAPPED, Prepared
+from sandbox.wasm.guest import TRAPPED
 from sandbox.wasm.socket_shim import SocketShim
 
-START_SECONDS = 60.0
-"""What a start may take. A start section of the guest's own is part of it, and may compute for ever."""
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
-_SCORE_BYTES = 16
 _DIGITS = 20
 _REASON_CHARACTERS = 4000
 """So that it fits a packet, however it is encoded."""
-
-
-class Surroundings(NamedTuple):
-    """What the containers of a pod share."""
-
-    loop: EventLoop
-    layout: cgroup.Layout
-    """As it is seen from within the pod, whose group is the root."""
-    oom_score: int
-    """Descriptor of the pod process' own score, which a guest inherits."""
 
 
 class PodContainer:
@@ -60,16 +49,19 @@ class PodContainer:
         on_started: Callable[["PodContainer"], None],
         on_ended: Callable[["PodContainer"], None],
     ) -> None:
+        self._pod = pod
         self._loop = pod.loop
         self._layout = pod.layout
-        self._oom_score = pod.oom_score
         self._files = files
         self._on_started = on_started
         self._on_ended = on_ended
         self.spec = spec
         self.run = Run()
         self.log = ContainerLog(pod.loop, spec.log_path, files.pop("log", -1))
+        self.execs: list[ExecGuest] = []
+        """Those that run beside it."""
         self._streams: list[LogStream] = []
+        self._attachments: list[Attachment] = []
         self._most_memory = spec.memory_limit
         self._grown_to = 0
         self._group = ""
@@ -77,7 +69,8 @@ class PodContainer:
         self._pid = -1
         self._pidfd = -1
         self._report = -1
-        self._stdin = -1
+        self._input: GuestInput | None = None
+        self._terminal = -1
 
     @property
     def folder(self) -> int:
@@ -95,7 +88,7 @@ class PodContainer:
         try:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
-            self._pid = self._fork(prepared, theirs, listeners)
+            self._pid = fork_guest(self._pod, self.spec, prepared, self._group, self.folder, theirs, listeners)
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
             for descriptor in {*theirs, *listeners}:
@@ -115,21 +108,74 @@ class PodContainer:
 
     def limit_memory(self, size: int) -> None:
         """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises SandboxError, GuestGone."""
-        container = f"memory of container {self.spec.container_id}"
-        if not self._memory_limit:
-            raise NotSupported(f"{container} cannot be limited anew with this release of wasmtime: create another one")
-        try:
-            syscalls.write_memory(self._pid, self._memory_limit, memory_limit.encoded(size))
-        except ProcessLookupError:  # its death is not yet told
+        if not self._limit_memory_of(self._pid, self._memory_limit, size):
             raise GuestGone(
                 f"container {self.spec.container_id} has ended: its memory cannot be limited; create another one"
-            ) from None
+            )
+        for each in self.execs:
+            self._limit_memory_of(each.pid, each.memory_limit, size)
+        self._most_memory = size
+        self._listen_for_last_words()
+
+    def _limit_memory_of(self, pid: int, place: int, size: int) -> bool:
+        """False of a process whose death is not yet told. Raises SandboxError."""
+        container = f"memory of container {self.spec.container_id}"
+        if not place:
+            raise NotSupported(f"{container} cannot be limited anew with this release of wasmtime: create another one")
+        try:
+            syscalls.write_memory(pid, place, memory_limit.encoded(size))
+        except ProcessLookupError:
+            return False
         except OSError as error:
             raise SandboxError(
                 f"{container} cannot be limited anew: {error.strerror}; give the server CAP_SYS_PTRACE"
             ) from error
-        self._most_memory = size
-        self._listen_for_last_words()
+        return True
+
+    def execute(self, guest: ExecGuest, loaded: Loaded, files: dict[str, int]) -> None:
+        """Fork it beside this container's own guest. Raises GuestGone, and as ``ExecGuest.start``."""
+        self._check_running()
+        guest.start(loaded, self._group, self.folder, files)
+        self.execs.append(guest)
+
+    def forget(self, guest: ExecGuest) -> None:
+        """It has ended."""
+        if guest in self.execs:
+            self.execs.remove(guest)
+
+    def attach(self, attachment: Attachment, files: dict[str, int], on_input_end: Callable[[], None]) -> None:
+        """Give the attacher what is written from now on. ``files``: its ``stdin``, ``stdout`` and ``stderr``, which are
+        taken. Raises GuestGone, InvalidSpec."""
+        self._check_running()
+        if "stdin" in files and (self._input is None or not self._input.is_open):
+            raise InvalidSpec(
+                f"container {self.spec.container_id} has no open standard input: attach without, or set stdin"
+            )
+        for stream, name in zip(self._streams, ("stdout", "stderr"), strict=False):
+            if name in files:
+                stream.attach(attachment, files.pop(name))
+        if self._input is not None and "stdin" in files:
+            attachment.add_input(self._loop, files.pop("stdin"), self._input, on_input_end)
+        self._attachments.append(attachment)
+
+    def detach(self, attachment: Attachment) -> None:
+        if attachment in self._attachments:
+            self._attachments.remove(attachment)
+        attachment.detach()
+
+    def end_input(self) -> None:
+        """CRI: with ``stdin_once``, the first attacher that ends its input ends the container's; not a terminal's."""
+        if self._input is not None and self.spec.stdin_once and not self.spec.tty:
+            self._input.end()
+
+    def resize(self, width: int, height: int) -> None:
+        """Columns and rows of its terminal, if it has one."""
+        if self._terminal >= 0:
+            syscalls.set_window_size(self._terminal, width, height)
+
+    def _check_running(self) -> None:
+        if not self.run.started_at or self.run.finished_at:
+            raise GuestGone(f"container {self.spec.container_id} is not running: start another one")
 
     def fail(self, text: str) -> None:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
@@ -149,7 +195,8 @@ class PodContainer:
 
     def _open_pipes(self, theirs: list[int]) -> None:
         if self.spec.stdin:
-            guest_in, self._stdin = os.pipe()
+            guest_in, stdin = os.pipe()
+            self._take_input(stdin)
         else:
             guest_in = os.dup(0)  # of a pod process it is /dev/null
         theirs.append(guest_in)
@@ -161,30 +208,18 @@ class PodContainer:
     def _open_terminal(self, theirs: list[int]) -> None:
         source, terminal = self._files.pop("terminal"), self._files.pop("guest_terminal")
         theirs.extend((terminal, terminal, terminal))
+        self._terminal = os.dup(source)
+        if self.spec.stdin:
+            self._take_input(os.dup(source))  # epoll takes a descriptor once
         self._streams.append(LogStream(self._loop, self.log, source, b"stdout"))
+
+    def _take_input(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._input = GuestInput(self._loop, descriptor)
 
     def _listen_for_last_words(self) -> None:
         """On standard error, or the terminal."""
         self._streams[-1].words = last_words.OUT_OF_MEMORY if self._most_memory else ()
-
-    def _fork(self, prepared: Prepared, theirs: list[int], listeners: list[int]) -> int:
-        own_score = os.pread(self._oom_score, _SCORE_BYTES, 0)
-        self._set_oom_score(b"%d" % self.spec.oom_score_adj)
-        pid = syscalls.fork()
-        if pid == 0:
-            guest_process.main(self.spec, prepared, self._layout, self._group, self.folder, theirs, listeners)
-        self._set_oom_score(own_score)
-        if pid < 0:
-            raise SandboxError(
-                f"container {self.spec.container_id} cannot be started: no process can be made; raise pids limits"
-            )
-        return pid
-
-    def _set_oom_score(self, score: bytes) -> None:
-        try:
-            os.pwrite(self._oom_score, score, 0)
-        except PermissionError:
-            return  # lower than the pod's own takes CAP_SYS_RESOURCE: the guest is left with that
 
     def _watch(self) -> None:
         self._pidfd = os.pidfd_open(self._pid)
@@ -293,17 +328,30 @@ class PodContainer:
 
     def _finish(self) -> None:
         self.log.close()
-        for descriptor in (self._report, self._stdin):
-            if descriptor >= 0:
-                self._loop.unwatch(descriptor)
-                os.close(descriptor)
-        self._report = self._stdin = -1
+        if self._report >= 0:
+            self._loop.unwatch(self._report)
+            os.close(self._report)
+            self._report = -1
+        self._end_company()
         self._remove_group()
         self._record(run_record.write_ended)
         for descriptor in self._files.values():
             os.close(descriptor)
         self._files = {}
         self._on_ended(self)
+
+    def _end_company(self) -> None:
+        """CRI: what is executed in a container ends with it, and so do those who watch it."""
+        if self._terminal >= 0:
+            os.close(self._terminal)
+            self._terminal = -1
+        for guest in self.execs:
+            guest.kill()
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+        for attachment in list(self._attachments):
+            attachment.finish()
 
     def _remove_group(self) -> None:
         """What cannot be removed now goes with the pod's group."""

@@ -15,11 +15,25 @@ files and all capabilities that it can do without before its first guest, and is
     signal          container, number           -
     reopen_log      container; file, if any     -
     limit_memory    container, size             -               (bytes a memory of the guest may grow to; 0: any)
+    exec            container, exec, carried;   pid             (when it runs. ``exec``: a number of the client's own)
+                    files
+    end_exec        exec                        -               (it is killed)
+    attach          container, attach, carried; -               (``attach``: likewise)
+                    files
+    detach          attach                      -
+    end_input       container                   -               (as far as it is so with its first attacher's)
+    resize          container, width, height    -               (columns and rows)
     shutdown        -                           none: the end of the connection is the answer
 
     event           fields
     started         container, run
     ended           container, run
+    exec_ended      exec, exit_code             (to the client that asked, as those that follow)
+    input_ended     attach
+    detached        attach, reason              (the container has ended; ``stalled``: the client took no output)
+
+The files of an exec: ``spec``, the record of what the guest is to be; its streams ``stdin``, ``stdout``, ``stderr``, or
+its ``terminal``; and, unless this process has it already, the compiled code in ``folder``, which ``namespace`` keeps.
 """
 
 import os
@@ -32,9 +46,11 @@ from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.event_loop import EventLoop
 from sandbox.guest_process import REPORT
 from sandbox.place_names import PROGRAM, cgroup_folder
-from sandbox.pod_container import PodContainer, Surroundings
+from sandbox.pod_clients import PodClients
+from sandbox.pod_container import PodContainer
 from sandbox.seccomp.filter import pod_filter
 from sandbox.specs import GuestSpec, PodSpec
+from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Engine, Loaded
 
 OOM_SCORE = "/proc/self/oom_score_adj"
@@ -132,6 +148,7 @@ class PodProcess:
         self._connections: set[int] = set()
         self._containers: dict[str, PodContainer] = {}
         self._starting: dict[str, tuple[int, int]] = {}
+        self._clients = PodClients(self._send)
         self._ending = False
 
     def open(self) -> None:
@@ -208,6 +225,23 @@ class PodProcess:
                 return self._process_reopen_log(request, carried)
             case "limit_memory":
                 return self._process_limit_memory(request)
+            case "exec":
+                self._process_exec(connection, request, carried)
+                return None  # answered as a start is
+            case "end_exec":
+                self._clients.end(connection, request["exec"])
+                return {}
+            case "attach":
+                return self._process_attach(connection, request, carried)
+            case "detach":
+                self._clients.detach(connection, request["attach"])
+                return {}
+            case "end_input":
+                self._running(request).end_input()
+                return {}
+            case "resize":
+                self._running(request).resize(request["width"], request["height"])
+                return {}
             case "shutdown":
                 os._exit(0)  # process 1: the kernel ends the guests
             case unknown:
@@ -286,6 +320,30 @@ class PodProcess:
         container.limit_memory(request["size"])
         return {}
 
+    def _process_exec(self, connection: int, request: control.Message, carried: list[int]) -> None:
+        """What was carried is the guest's, or of no more use."""
+        files = dict(zip(request["carried"], carried, strict=True))
+        spec = GuestSpec.from_json(records.decode("guest", kernel_files.read_open(files["spec"]), "the guest's record"))
+        container = self._running(request)
+        if self._ending or self._surroundings is None:
+            raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
+        loaded = self._load(spec, files.get("folder", -1))
+        self._clients.execute(connection, request, self._surroundings, container, spec, loaded, files)
+
+    def _process_attach(self, connection: int, request: control.Message, carried: list[int]) -> control.Message:
+        files = dict(zip(request["carried"], carried, strict=True))
+        try:
+            self._clients.attach(connection, request, self._running(request), files)
+        finally:
+            carried[:] = files.values()  # those that were not taken
+        return {}
+
+    def _running(self, request: control.Message) -> PodContainer:
+        container = self._containers.get(request["container"])
+        if container is None:
+            raise GuestGone(f"container {request['container']} is not running: start another one")
+        return container
+
     def _report_started(self, container: PodContainer) -> None:
         self._answer_start(container, {"run": container.run.to_json()})
         self._broadcast("started", container)
@@ -322,6 +380,7 @@ class PodProcess:
             self._starting = {container: asker for container, asker in waiting if asker[0] != connection}
             self._loop.unwatch(connection)
             os.close(connection)
+            self._clients.forget(connection)
 
 
 def _from_within(layout: cgroup.Layout) -> cgroup.Layout:

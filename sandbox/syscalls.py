@@ -8,6 +8,7 @@ import ctypes
 import errno
 import os
 import signal
+import struct
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -50,10 +51,12 @@ SIGTERM = int(signal.SIGTERM)
 _SYS_CLOSE_RANGE = 436
 _SYS_OPENAT2 = 437
 
+# The C library's own function is for all threads of the process.
+_SYS_SETGROUPS = 159 if os.uname().machine == "aarch64" else 116
 _SYS_CAPSET = 91 if os.uname().machine == "aarch64" else 126
 _M_ARENA_MAX = -8
 _BACKLOG = 128
-_RESOLVE_IN_ROOT = 0x10
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _SYS_KEYCTL = 219 if os.uname().machine == "aarch64" else 250
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _NO_ROOT_NOR_AMBIENT = 0b11000011
@@ -63,6 +66,8 @@ _PROT_READ, _PROT_EXEC = 1, 4
 _SECCOMP_MODE_FILTER = 2
 _HIGHEST_DESCRIPTOR = (1 << 32) - 1
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
+_TIOCSCTTY, _TIOCSWINSZ = 0x540E, 0x5414
+_WINDOW_SIZE = struct.Struct("=4H")
 _SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -90,7 +95,7 @@ class _CapabilityData(ctypes.Structure):
 
 
 _int, _unsigned, _text, _address = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
-_unsigned_int = ctypes.c_uint
+_unsigned_int, _size = ctypes.c_uint, ctypes.c_size_t
 
 
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -121,10 +126,14 @@ _accept4 = _bind("accept4", _int, _address, _address, _int)
 _process_vm_writev = _bind("process_vm_writev", _int, _address, _unsigned, _address, _unsigned, _unsigned)
 _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
+_ioctl = _bind("ioctl", _int, _unsigned, _address)
 _capset = _bind("syscall", _int, _address, _address)
 _mprotect = _bind("mprotect", _address, _unsigned, _int)
 _keyctl = _bind("syscall", _int, _int, _text)
 _close_range = _bind("syscall", _int, _unsigned_int, _unsigned_int, _int)
+_setgroups = _bind("syscall", _int, _size, _address)
+_setfsgid = _bind("setfsgid", _unsigned_int)
+_setfsuid = _bind("setfsuid", _unsigned_int)
 _openat2 = _bind("syscall", _int, _int, _text, _address, _unsigned)
 
 _own_capabilities = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
@@ -189,10 +198,20 @@ def unmount(target: str, flags: int) -> None:
 
 
 def open_in_root(root: int, path: str, flags: int) -> int:
-    """Open ``path`` as if the directory ``root`` were ``/``: neither ``..`` nor a symlink leads out of it."""
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+    """Open ``path`` as if the directory ``root`` were ``/``: neither ``..`` nor a symlink leads out of it, nor one of
+    /proc."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     size = ctypes.sizeof(how)
     return _checked(_openat2(_SYS_OPENAT2, root, os.fsencode(path), ctypes.addressof(how), size), path)
+
+
+def take_file_rights(uid: int, gid: int, groups: list[int]) -> None:
+    """The calling thread, of root, opens files as that user from then on, without any capability. It cannot go back."""
+    numbers = (ctypes.c_uint32 * max(1, len(groups)))(*groups)
+    _checked(_setgroups(_SYS_SETGROUPS, len(groups), ctypes.addressof(numbers)))
+    _setfsgid(gid)
+    _setfsuid(uid)
+    drop_capabilities()
 
 
 def write_memory(pid: int, address: int, data: bytes) -> None:
@@ -200,6 +219,17 @@ def write_memory(pid: int, address: int, data: bytes) -> None:
     buffer = ctypes.create_string_buffer(data, len(data))
     ours, theirs = _Extent(ctypes.addressof(buffer), len(data)), _Extent(address, len(data))
     _checked(_process_vm_writev(pid, ctypes.addressof(ours), 1, ctypes.addressof(theirs), 1, 0))
+
+
+def set_window_size(terminal: int, width: int, height: int) -> None:
+    """Columns and rows. Raises OSError."""
+    size = ctypes.create_string_buffer(_WINDOW_SIZE.pack(height, width, 0, 0), _WINDOW_SIZE.size)
+    _checked(_ioctl(terminal, _TIOCSWINSZ, ctypes.addressof(size)))
+
+
+def control_terminal(terminal: int) -> None:
+    """The calling process, leader of a session without a terminal, is interrupted by what is typed there."""
+    _checked(_ioctl(terminal, _TIOCSCTTY, None))
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

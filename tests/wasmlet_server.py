@@ -34,6 +34,8 @@ class WasmletServer:
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
+        if "[exec]" not in extra_config:  # the toolbox takes seconds to compile, in each new root
+            extra_config = f'{extra_config}\n[exec]\ntoolbox = "off"\n'
         self.config.write_text(f'[cgroup]\ndriver = "cgroupfs"\n[log]\nlevel = "debug"\n{extra_config}')
 
     @property

@@ -6,16 +6,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
+from sandbox.stream_ends import Ends
 
-class Ends(NamedTuple):
-    """The server's ends of a process' standard streams: non-blocking descriptors, -1: not asked for.
-
-    Whoever gets them closes each once. Of a terminal, stdin and stdout are two duplicates.
-    """
-
-    stdin: int = -1
-    stdout: int = -1
-    stderr: int = -1
+__all__ = ["Ends", "PortTarget", "ProcessTarget", "StreamedProcess"]
 
 
 class StreamedProcess(Protocol):

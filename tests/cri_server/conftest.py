@@ -19,6 +19,7 @@ from cri_server.recovery import recover
 from cri_server.runtime import Runtime
 from cri_server.service import OPTIONS, generic_handlers
 from cri_server.streaming.server import StreamingServer
+from cri_server.toolbox import Toolbox
 from sandbox.cgroup.layout import Layout
 from sandbox.file_system import FileSystem
 from tests.cri_server.client import Client
@@ -56,6 +57,7 @@ class Node:
             images=cast(Any, self.images),
             network=self.network,
             streaming=self.streaming,
+            toolbox=Toolbox("off", cast(Any, self.images)),
             cgroup_layout=Layout(unified=True, mounts=(str(self.pods.cgroups),), controllers={}),
             cgroup_driver="cgroupfs",
             file_system=FileSystem("/", "/dev/vda"),

@@ -95,6 +95,7 @@ class FakePodProcess:
         self.guests: dict[str, tuple[GuestSpec, Run]] = {}
         self.reopened: list[str] = []
         self.memory_limits: dict[str, int] = {}
+        self.executed = 0
         self.on_start: Callable[[str, Run], None] = _ignore
         self.on_exit: Callable[[str, Run], None] = _ignore
         self.on_return: Callable[[], None] = _ignore

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.distribution import ROOT, SOURCES, build_wheel, pip
+from tests.toolbox.tree import commands, toolbox
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,12 @@ def test_the_wheel_has_the_command_and_the_generated_messages(installed: Path) -
     assert said.split() == [str(installed / "cri_server/cri_v1/api_pb2.py"), "v1"]
     said = subprocess.check_output([installed / "bin/wasmlet", "--version"], env=environment, text=True)
     assert said.startswith("wasmlet ")
+
+
+def test_the_wheel_has_the_toolbox(installed: Path) -> None:
+    files = installed / "cri_server" / "toolbox_files"
+    assert (files / "toolbox.wasm").read_bytes() == toolbox()
+    assert (files / "commands").read_text().split() == commands()
 
 
 def test_tests_and_tools_are_not_in_the_wheel(installed: Path) -> None:

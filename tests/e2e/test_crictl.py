@@ -742,10 +742,6 @@ def test_imports_that_nobody_provides_are_named(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("rpc", "words"),
     [
-        ("Exec", "exec CONTAINER /tool"),
-        ("ExecSync", "exec --sync CONTAINER /tool"),
-        ("Attach", "attach CONTAINER"),
-        ("PortForward", "port-forward POD 0:80"),
         ("CheckpointContainer", "checkpoint --export /nowhere CONTAINER"),
     ],
 )

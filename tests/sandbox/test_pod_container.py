@@ -13,7 +13,8 @@ import structlog
 from sandbox import run_record
 from sandbox.errors import GuestGone
 from sandbox.event_loop import EventLoop
-from sandbox.pod_container import PodContainer, Surroundings
+from sandbox.pod_container import PodContainer
+from sandbox.surroundings import Surroundings
 from sandbox.zygote_link import library_path
 from tests.guests.compiled import compiled_guest
 from tests.sandbox.conftest import Node
@@ -30,6 +31,7 @@ from sandbox.cgroup import tree
 from sandbox.event_loop import EventLoop
 from sandbox.mount_places import MountPlaces, apart
 from sandbox.specs import GuestSpec
+from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Engine
 
 async def opened(path):

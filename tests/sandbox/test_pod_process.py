@@ -201,7 +201,7 @@ def test_rotation_splits_no_line_and_loses_none(node: Node) -> None:
             path.rename(part)
             try:
                 await process.reopen_log(spec.container_id, spec.log_path)
-            except InvalidSpec:  # the guest has been quicker
+            except GuestGone:  # the guest has been quicker
                 part.rename(path)
                 break
             parts.append(part)

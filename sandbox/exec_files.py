@@ -1,0 +1,43 @@
+"""What a pod process needs of the server for one guest that it is to execute in a container (see ``pod_process``)."""
+
+import os
+
+from sandbox import container_root, records
+from sandbox.errors import StartFailure
+from sandbox.mount_places import MountPlaces, Place
+from sandbox.specs import GuestSpec
+from sandbox.start_files import StartFiles
+
+
+def open_spec(files: StartFiles, spec: GuestSpec) -> None:
+    """What the guest is to be, in a file of memory: arguments and environment may be large. Raises StartFailure."""
+    try:
+        file = os.memfd_create("guest", os.MFD_CLOEXEC)
+        files.add("spec", file)
+        with open(file, "wb", closefd=False) as writer:
+            writer.write(records.encode("guest", spec.to_json()))
+        os.lseek(file, 0, os.SEEK_SET)
+    except OSError as error:
+        raise StartFailure(
+            f"{spec.argv[0]} cannot be executed in container {spec.container_id}: {error.strerror}; "
+            "see what the machine is short of"
+        ) from error
+
+
+def open_code(places: MountPlaces, spec: GuestSpec) -> Place:
+    """By a thread ``apart``. Raises StartFailure."""
+    try:
+        program = container_root.open_program(spec)
+        try:
+            return places.for_program(program)
+        finally:
+            os.close(program)
+    except OSError as error:
+        raise StartFailure(
+            f"compiled code {spec.program.compiled} cannot be handed to container {spec.container_id}: {error.strerror}"
+        ) from error
+
+
+def close_place(place: Place) -> None:
+    os.close(place.namespace)
+    os.close(place.folder)

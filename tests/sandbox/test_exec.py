@@ -1,0 +1,271 @@
+"""Guests that a pod process executes beside a container's own, for real."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import stream_ends
+from sandbox.errors import GuestGone, NotSupported, PodProcessGone, StartFailure
+from sandbox.pod_process_link import PodProcess
+from sandbox.specs import GuestSpec, ProgramSpec
+from sandbox.streamed_guest import ExecutedGuest
+from tests.guests.compiled import compiled_guest
+from tests.sandbox.conftest import Exits, Node, log_lines
+
+
+def in_container(
+    node: Node, guest: str, scenario: Callable[[PodProcess, GuestSpec], Awaitable[None]], **changes: Any
+) -> None:
+    """With a container of that guest running."""
+
+    async def run() -> None:
+        async with node.processes() as processes:
+            pod = node.pod_spec()
+            process = await processes.run(pod)
+            spec = node.guest_spec(pod, guest, **changes)
+            await process.start(spec.container_id, node.write(spec))
+            await scenario(process, spec)
+
+    asyncio.run(run())
+
+
+async def execute(
+    process: PodProcess, container: GuestSpec, guest: str, *arguments: str, stdin: bool = False, tty: bool = False
+) -> ExecutedGuest:
+    kind, compiled = compiled_guest(guest)
+    program = ProgramSpec(kind, str(compiled), "_start")
+    spec = container._replace(argv=[guest, *arguments], program=program, tty=tty)
+    return await process.execute(spec, stream_ends.of_process(stdin, True, not tty, tty))
+
+
+async def read(descriptor: int) -> bytes:
+    """To the end."""
+    os.set_blocking(descriptor, True)
+    data = b""
+    with contextlib.suppress(OSError):  # a terminal's end is an error
+        while piece := await asyncio.to_thread(os.read, descriptor, 65536):
+            data += piece
+    os.close(descriptor)
+    return data
+
+
+async def ended(guest: ExecutedGuest) -> tuple[int, bytes, bytes]:
+    reading = [asyncio.create_task(read(end)) for end in guest.ends[1:] if end >= 0]
+    code = await guest.wait()
+    outputs = [await each for each in reading]
+    await guest.end()
+    return code, outputs[0], b"".join(outputs[1:])
+
+
+def children(pid: int) -> int:
+    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_its_output_is_the_clients_alone(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        assert await ended(await execute(process, container, "both_streams")) == (0, b"out\n", b"err\n")
+        assert log_lines(container) in ([], [("stdout", "F", "ready")])  # the container's own
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_the_same_program_again_and_another(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        codes = [(await ended(await execute(process, container, name)))[0] for name in ("exit3", "hello", "exit3")]
+        assert codes == [3, 0, 3]
+        assert process.executed == 0
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_many_at_once(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        async def one() -> tuple[int, bytes, bytes]:
+            return await ended(await execute(process, container, "hello"))
+
+        outcomes = await asyncio.gather(*(one() for _ in range(50)))
+        assert {code for code, _, _ in outcomes} == {0}
+        assert len({output for _, output, _ in outcomes}) == 1
+        assert children(process.pid) == 1
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_a_trap_is_told_on_standard_error(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        code, _, stderr = await ended(await execute(process, container, "trap"))
+        assert code == 134
+        assert b"unreachable" in stderr
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_one_that_cannot_be_started(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        with pytest.raises(StartFailure, match="trap_at_start cannot be executed in container .*unreachable"):
+            await execute(process, container, "trap_at_start")
+        assert process.executed == 0
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_it_has_the_containers_group_and_user(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper")
+        numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        own, executed = (Path(f"/proc/{number}") for number in numbers)
+        assert (executed / "cgroup").read_text() == (own / "cgroup").read_text()
+        assert os.readlink(executed / "ns/mnt") == os.readlink(own / "ns/mnt")
+        assert os.stat(executed / "root").st_ino == os.stat(own / "root").st_ino
+        status = (executed / "status").read_text()
+        assert "Uid:\t1001\t1001\t1001\t1001\n" in status
+        assert "Groups:\t7 \n" in status
+        assert "CapPrm:\t0000000000000000\n" in status
+        assert "Seccomp:\t2\n" in status
+        assert (executed / "oom_score_adj").read_text() == "321\n"
+        await guest.end()
+
+    in_container(node, "sleeper", scenario, uid=1001, gid=7, groups=[7], oom_score_adj=321)
+
+
+def test_one_that_is_ended(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper")
+        assert process.executed == 1
+        await guest.end()
+        await guest.end()
+        assert await guest.wait() == 128 + signal.SIGKILL
+        assert children(process.pid) == 1
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_the_containers_end_is_its_end(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        exits = Exits(process)
+        guest = await execute(process, container, "sleeper")
+        await process.signal(container.container_id, signal.SIGTERM)
+        assert (await exits.next()).exit_code == 128 + signal.SIGTERM
+        assert (await ended(guest))[0] == 128 + signal.SIGKILL
+        with pytest.raises(GuestGone, match="is not running"):
+            await execute(process, container, "hello")
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_the_servers_end_is_its_end(node: Node) -> None:
+    """But not the container's."""
+
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        await execute(process, container, "sleeper")
+        await execute(process, container, "busy")
+        assert children(process.pid) == 3
+        process.release()
+        await until(lambda: children(process.pid) == 1)
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_a_lost_connection_ends_it_and_is_told(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper")
+        process._link._lose()
+        with pytest.raises(PodProcessGone):
+            await guest.wait()
+        await guest.end()
+        await until(lambda: children(process.pid) == 1)
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_the_pods_death_is_told(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper")
+        await process.shutdown()
+        with pytest.raises(PodProcessGone):
+            await guest.wait()
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_a_pod_process_of_an_earlier_version(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        process.version = 2
+        with pytest.raises(NotSupported, match="make the pod anew"):
+            await execute(process, container, "hello")
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_input_and_its_end(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "stdin_block", stdin=True)
+        os.write(guest.ends.stdin, b"x")
+        os.close(guest.ends.stdin)
+        assert await ended(guest) == (0, b"xeof\n", b"")
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_what_nobody_reads_is_no_hurry(node: Node) -> None:
+    """It stands still, and can be ended."""
+
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "flood", "9999999")
+        await asyncio.sleep(0.1)
+        assert process.executed == 1
+        await guest.end()
+        assert process.executed == 0
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_interrupted_at_its_terminal(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper", stdin=True, tty=True)
+        guest.resize(100, 40)
+        os.write(guest.ends.stdin, b"\x1a\x03")  # ^Z does nothing
+        code, output, _ = await ended(guest)
+        assert code == 128 + signal.SIGINT
+        assert b"^C" in output
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_nothing_of_it_stays_open(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        def open_files() -> int:
+            return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+        await ended(await execute(process, container, "hello"))
+        before, ours = open_files(), len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            await ended(await execute(process, container, "hello"))
+            guest = await execute(process, container, "sleeper", tty=True)
+            os.close(guest.ends.stdout)
+            await guest.end()
+        assert open_files() <= before + 1  # the code of the second program
+        assert len(os.listdir("/proc/self/fd")) == ours
+
+    in_container(node, "sleeper", scenario)
+
+
+def test_memory_limits_reach_it(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        guest = await execute(process, container, "sleeper")
+        await process.limit_memory(container.container_id, 1 << 20)
+        await guest.end()
+
+    in_container(node, "sleeper", scenario)
