@@ -9,7 +9,7 @@ from cri_server.listen_address import parse_address
 from image_store import references
 from image_store.errors import InvalidReference
 from sandbox.errors import InvalidSpec
-from sandbox.network.subnets import parse_subnet
+from sandbox.network.subnets import parse_subnets
 
 DEFAULT_FILE = "/etc/wasmlet/config.toml"
 
@@ -29,7 +29,7 @@ def _optional_path(path: str) -> str:
 def _subnet(text: str) -> str:
     try:
         if text:
-            parse_subnet(text)
+            parse_subnets(text)
     except InvalidSpec as error:
         raise ValueError(str(error)) from error
     return text
@@ -116,7 +116,8 @@ class NetworkSettings(Section):
     subnet: Subnet = Field(
         default="",
         description=(
-            "Addresses for pods until the kubelet announces the node's pod CIDR; "
+            "Addresses for pods until the kubelet announces the node's pod CIDR: a range of IPv4 or IPv6, or one of "
+            "each with a comma, as in 10.88.3.0/24,fd00:88::/64; "
             '"": a free /24 of 10.88.0.0/16, chosen at the first start.'
         ),
     )

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from cri_server import container_network
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import InvalidRequest, NotOffered
+from cri_server.errors import InvalidRequest
 from cri_server.sandbox_store import has_host_network
 
 HANDLERS = ("", "wasmlet")
@@ -21,8 +21,8 @@ _IPC_SYSCTLS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 
 
-def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool, host_ports: bool = False) -> None:
-    """``host_ports``: whether the network of pods publishes them. Raises InvalidRequest, NotOffered."""
+def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool) -> None:
+    """Raises InvalidRequest, NotOffered."""
     check_metadata(request.config)
     name = request.config.metadata.name
     if request.runtime_handler not in HANDLERS:
@@ -34,7 +34,7 @@ def check_sandbox(request: cri.RunPodSandboxRequest, reject_privileged: bool, ho
     _check_user(request.config)
     check_namespaces(request.config.linux.security_context.namespace_options, f"pod sandbox {name}")
     _check_paths(request.config)
-    _check_ports(request.config, host_ports)
+    _check_ports(request.config)
     _check_sysctls(request.config)
     container_network.check_annotations(request.config)
     if reject_privileged and request.config.linux.security_context.privileged:
@@ -78,18 +78,13 @@ def check_namespaces(options: cri.NamespaceOption, subject: str) -> None:
         raise InvalidRequest(f"{subject} asks for a user namespace, which wasmlet does not offer: leave the host's")
 
 
-def _check_ports(config: cri.PodSandboxConfig, host_ports: bool) -> None:
-    """In the host's network every port is a host port already; wasmlet's own publishes none yet."""
-    published = [port for port in config.port_mappings if port.host_port]
-    if not published or has_host_network(config):
+def _check_ports(config: cri.PodSandboxConfig) -> None:
+    """In the host's network every port is a host port already."""
+    if has_host_network(config):
         return
-    if not host_ports:
-        raise NotOffered(
-            f"host port {published[0].host_port} of pod sandbox {config.metadata.name} cannot be published by this "
-            "release of wasmlet on its own network: use a Service, the host's network or a CNI network"
-        )
-    for port in published:
-        _check_port(config, port)
+    for port in config.port_mappings:
+        if port.host_port:
+            _check_port(config, port)
 
 
 def _check_port(config: cri.PodSandboxConfig, port: cri.PortMapping) -> None:

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 async def run_pod_sandbox(runtime: Runtime, request: cri.RunPodSandboxRequest) -> cri.RunPodSandboxResponse:
-    check_sandbox(request, runtime.settings.security.privileged == "reject", runtime.network.publishes_host_ports)
+    check_sandbox(request, runtime.settings.security.privileged == "reject")
     record = _new_record(runtime, request)
     structlog.contextvars.bind_contextvars(pod=record.id)
     async with Undo() as undo:

@@ -1,30 +1,32 @@
-"""wasmlet's own pod network: a bridge on the host, a veth pair for each pod, masquerade for what leaves.
+"""wasmlet's own pod network: a bridge on the host, a veth pair for each pod, masquerade for what leaves, host ports.
 
-The kernel holds all of it, so bridge, pairs and masquerade outlive the server, as long as there is a pod. The range of
-new pods is the one the kubelet announced, else the configured one, else a free one that is chosen once.
+The kernel holds all of it, so it outlives the server, as long as there is a pod. The ranges of new pods, one of IPv4,
+one of IPv6 or both, are those the kubelet announced, else the configured ones, else a free one that is chosen once.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
 from sandbox.errors import InvalidSpec, SandboxError
-from sandbox.network import bridge_device, network_record, veth_pair
-from sandbox.network.addresses import AddressBook, Lease
+from sandbox.network import bridge_device, conntrack, host_ports, ipv6, listeners, network_record, veth_pair
+from sandbox.network.addresses import Lease, Network
 from sandbox.network.bridge_device import Device
 from sandbox.network.host_bridge import HostBridge
 from sandbox.network.host_lock import host_lock
+from sandbox.network.host_ports import HostPorts, PublishedPort
 from sandbox.network.names import bridge_name, host_interface, host_interface_alias
 from sandbox.network.network_record import NetworkRecord
 from sandbox.network.own_thread import in_own_thread
+from sandbox.network.pod_addresses import PodAddresses
 from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
-from sandbox.network.subnets import free_subnet, parse_subnet, split_pod_cidr
+from sandbox.network.subnets import free_subnet, parse_subnets, split_pod_cidr, written
 from sandbox.network.veth_pair import BridgeGone, Pair
 
 _RETRY_SECONDS = 10.0
@@ -42,23 +44,24 @@ class BridgeSettings:
     bridge: str = ""
     """Name of the bridge; "": made of the path of the volatile state."""
     subnet: str = ""
-    """Pods' range until the kubelet announces one; "": a free /24 of 10.88.0.0/16, chosen at the first start."""
+    """Pods' ranges until the kubelet announces some; "": a free /24 of 10.88.0.0/16, chosen at the first start."""
 
 
 class BridgeNetwork:
     """A ``NetworkProvider``. What blocks runs in threads of its own; the rest belongs to one event loop."""
 
-    publishes_host_ports = False
-
     def __init__(self, root: Path, state: Path, settings: BridgeSettings) -> None:
         """``root`` and ``state``: the server's lasting and volatile folders. Raises InvalidSpec for a wrong subnet."""
         self._root = root
-        self._configured = parse_subnet(settings.subnet) if settings.subnet else None
+        self._configured = parse_subnets(settings.subnet) if settings.subnet else ()
         self._host = HostBridge(settings.bridge or bridge_name(state))
         self._record = NetworkRecord()
-        self._addresses = AddressBook()
+        self._addresses = PodAddresses()
+        self._ports = HostPorts()
+        self._knows_all_ports = False
         self._device: Device | None = None
-        self._served: set[IPv4Network] = set()
+        self._served: set[Network] = set()
+        self._warned = False
         self._failure = "it has not been started"
         self._closing = asyncio.Event()
         self._bringing_up = asyncio.Lock()
@@ -98,7 +101,7 @@ class BridgeNetwork:
                 raise SandboxError(f"bridge {self._host.name} cannot be removed: {error}") from error
 
     async def attach(self, sandbox_id: str, netns_path: str, request: PodRequest = NO_REQUEST) -> Attachment:
-        attaching = self._in_background(self._attach(sandbox_id, netns_path))
+        attaching = self._in_background(self._attach(sandbox_id, netns_path, request))
         self._pending[sandbox_id] = attaching
         attaching.add_done_callback(lambda done: self._pending.pop(sandbox_id, None))
         try:
@@ -110,18 +113,22 @@ class BridgeNetwork:
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
         if pending := self._pending.get(sandbox_id):
             await asyncio.wait([pending])  # its caller was cancelled: the address is in use until it is undone
-        self._addresses.release(sandbox_id)
+        await self._give_back(sandbox_id)
         self._leftovers.add(host_interface(sandbox_id))
         if self._cleaning is None or self._cleaning.done():
             self._cleaning = self._in_background(self._clean_leftovers())
 
     def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
-        if "address" in state:
-            self._addresses.hold(sandbox_id, IPv4Interface(state["address"]))
+        self._addresses.hold(sandbox_id, [ip_interface(text) for text in state.get("addresses", [])])
+        ports = [host_ports.read(port) for port in state.get("host_ports", [])]
+        self._ports.hold(sandbox_id, state.get("pod", sandbox_id), ports)
 
     async def sweep(self, live: set[str]) -> None:
         if self._device is None or not self._addresses.used_ranges <= self._served:
             await self._try_to_bring_up()
+        self._knows_all_ports = True
+        if self._device is not None:
+            await self._publish()
         known = live | self._addresses.holders
         try:
             removed = await in_own_thread(lambda: bridge_device.delete_ports(self._host.name, known))
@@ -132,11 +139,11 @@ class BridgeNetwork:
             log.info("removed interfaces of former pods", sandbox_ids=removed)
 
     async def set_pod_cidr(self, cidr: str) -> None:
-        network = _announced_range(cidr)
-        if network is None or network == self._record.pod_cidr:
+        networks = _announced_ranges(cidr)
+        if not networks or networks == self._record.pod_cidr:
             return
-        self._record = self._record._replace(pod_cidr=network)
-        log.info("new pods get addresses of the node's pod range", pod_cidr=str(network))
+        self._record = self._record._replace(pod_cidr=networks)
+        log.info("new pods get addresses of the node's pod range", pod_cidr=written(networks))
         self._save_record()
         await self._try_to_bring_up()
 
@@ -147,52 +154,93 @@ class BridgeNetwork:
 
     # ---- pods -------------------------------------------------------------------------------------------------------
 
-    async def _attach(self, sandbox_id: str, netns_path: str) -> Attachment:
+    async def _attach(self, sandbox_id: str, netns_path: str, request: PodRequest) -> Attachment:
         async with self._attaching:
             if self._device is None:
                 await self._bring_up()
-            lease = self._addresses.take(sandbox_id)
+            leases = self._addresses.take(sandbox_id)
             try:
-                await self._connect(self._pair(sandbox_id, lease), netns_path)
+                self._claim_ports(sandbox_id, request, leases)
+                await self._connect(self._pair(sandbox_id, leases), _shown_name(request), netns_path)
             except OSError as error:
-                self._addresses.release(sandbox_id)
+                await self._give_back(sandbox_id)
                 raise _not_attached(sandbox_id, netns_path, error) from error
             except BaseException:
-                self._addresses.release(sandbox_id)
+                await self._give_back(sandbox_id)
                 raise
-        return Attachment([str(lease.interface.ip)], {"address": str(lease.interface)})
+        return self._attachment(sandbox_id, leases, request)
 
-    def _pair(self, sandbox_id: str, lease: Lease) -> Pair:
+    def _claim_ports(self, sandbox_id: str, request: PodRequest, leases: Sequence[Lease]) -> None:
+        """Raises SandboxError."""
+        name, addresses = _shown_name(request), [lease.interface.ip for lease in leases]
+        ports = host_ports.published_ports(f"pod {name}", request.host_ports, addresses)
+        self._ports.claim(sandbox_id, name, ports)
+
+    def _attachment(self, sandbox_id: str, leases: Sequence[Lease], request: PodRequest) -> Attachment:
+        state: dict[str, Any] = {"addresses": [str(lease.interface) for lease in leases]}
+        if ports := self._ports.of(sandbox_id):
+            state |= {"pod": _shown_name(request), "host_ports": [host_ports.written(port) for port in ports]}
+        return Attachment([str(lease.interface.ip) for lease in leases], state)
+
+    def _pair(self, sandbox_id: str, leases: Sequence[Lease]) -> Pair:
         alias = host_interface_alias(self._host.name, sandbox_id)
-        leftover = host_interface(lease.former) if lease.former else ""
-        return Pair(host_interface(sandbox_id), alias, lease.interface, lease.gateway, leftover)
+        leftovers = {host_interface(lease.former) for lease in leases if lease.former}
+        return Pair(sandbox_id, host_interface(sandbox_id), alias, leases, sorted(leftovers))
 
-    async def _connect(self, pair: Pair, netns_path: str) -> None:
+    async def _connect(self, pair: Pair, name: str, netns_path: str) -> None:
         """Bridge and masquerade are made anew where somebody has removed them."""
-        if await in_own_thread(lambda: self._connected(pair, netns_path)):
+        if await in_own_thread(lambda: self._connected(pair, name, netns_path)):
             return
         log.warning("somebody has removed the bridge or its masquerade: made again", bridge=self._host.name)
         await self._bring_up()
-        if not await in_own_thread(lambda: self._connected(pair, netns_path)):
+        if not await in_own_thread(lambda: self._connected(pair, name, netns_path)):
             raise SandboxError(f"bridge {self._host.name} is removed as soon as it is made: see who does it")
 
-    def _connected(self, pair: Pair, netns_path: str) -> bool:
+    def _connected(self, pair: Pair, name: str, netns_path: str) -> bool:
         """False if there is nothing to connect to. Blocks, and spoils its thread."""
         device = self._device
         if device is None or not self._host.lets_out():
             return False
+        if ports := self._ports.of(pair.sandbox_id):
+            self._knows_all_ports = True
+            self._publish_new(name, ports)
         try:
             veth_pair.connect(pair, device, netns_path)
         except BridgeGone:
             return False
         return True
 
+    def _publish_new(self, name: str, ports: Sequence[PublishedPort]) -> None:
+        """Blocks. Raises SandboxError, OSError."""
+        listeners.refuse_used(name, ports)
+        self._host.publish(self._ports)
+        conntrack.forget_direct(ports)
+
+    async def _give_back(self, sandbox_id: str) -> None:
+        """First the ports: whoever gets the address next has not published them."""
+        ports = self._ports.release(sandbox_id)
+        if ports and self._knows_all_ports:
+            await self._publish(ports)
+        self._addresses.release(sandbox_id)
+
+    async def _publish(self, former: Sequence[PublishedPort] = ()) -> None:
+        """What is held now. ``former``: what nobody holds any more."""
+
+        def publish() -> None:
+            self._host.publish(self._ports)
+            conntrack.forget_translated(former)
+
+        try:
+            await in_own_thread(publish)
+        except (OSError, SandboxError) as error:
+            log.warning("host ports of pods are not as they should be: the next pod tries again", cause=str(error))
+
     async def _undo(self, attaching: "asyncio.Task[Attachment]", sandbox_id: str) -> None:
         """Who wanted the attachment has gone."""
         await asyncio.wait([attaching])
         if attaching.exception() is None:
             await self._delete([host_interface(sandbox_id)])
-            self._addresses.release(sandbox_id)
+            await self._give_back(sandbox_id)
 
     async def _clean_leftovers(self) -> None:
         """Pairs whose namespace lives on, held by somebody, though the pod is gone."""
@@ -233,33 +281,49 @@ class BridgeNetwork:
         async with self._bringing_up:
             used = self._addresses.used_ranges
             try:
-                network, self._device = await in_own_thread(lambda: self._make(used))
+                networks, self._device = await in_own_thread(lambda: self._make(used))
             except SandboxError as error:
                 self._device, self._failure = None, str(error)
                 raise
-            self._served = {network, *used}
-            self._addresses.use(network)
-            self._remember(network)
+            self._served = {*networks, *used}
+            self._addresses.use(networks)
+            self._remember(networks)
 
-    def _make(self, used: set[IPv4Network]) -> tuple[IPv4Network, Device]:
+    def _make(self, used: set[Network]) -> tuple[tuple[Network, ...], Device]:
         """Servers that start together choose one after the other, each when the former's bridge stands. Blocks."""
         try:
             with host_lock("network"):
-                network = self._record.pod_cidr or self._configured or self._chosen_range(used)
-                return network, self._host.up(sorted({network, *used}))
+                networks = self._servable(self._record.pod_cidr or self._configured or self._chosen_range(used))
+                device = self._host.up(_sorted({*networks, *(network for network in used if _servable(network))}))
+                if self._knows_all_ports:
+                    self._host.publish(self._ports)
+                return networks, device
         except OSError as error:
             raise SandboxError(f"bridge {self._host.name} cannot be made: {error}") from error
 
-    def _chosen_range(self, used: set[IPv4Network]) -> IPv4Network:
+    def _servable(self, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        """Those of families that the machine has. Raises SandboxError if it has none. Blocks."""
+        servable = tuple(network for network in networks if _servable(network))
+        if not servable:
+            raise SandboxError(
+                f"pods cannot have addresses of {written(networks)}: this machine has no IPv6, or it is switched off; "
+                "switch it on (net.ipv6.conf.all.disable_ipv6), or give pods an IPv4 range"
+            )
+        if servable != networks and not self._warned:
+            self._warned = True
+            log.warning("pods get IPv4 addresses only: this machine has no IPv6, or it is switched off")
+        return servable
+
+    def _chosen_range(self, used: set[Network]) -> tuple[Network, ...]:
         """The one chosen before, unless somebody took it while no pod used it. Blocks."""
         chosen, others = self._record.subnet, bridge_device.used_networks(without=self._host.name)
-        if chosen and (chosen in used or not any(chosen.overlaps(network) for network in others)):
+        if chosen and (set(chosen) <= used or not any(free.overlaps(network) for network in others for free in chosen)):
             return chosen
-        return free_subnet(others)
+        return (free_subnet(others),)
 
-    def _remember(self, network: IPv4Network) -> None:
-        if network not in (self._record.pod_cidr, self._configured, self._record.subnet):
-            self._record = self._record._replace(subnet=network)
+    def _remember(self, networks: tuple[Network, ...]) -> None:
+        if not (self._record.pod_cidr or self._configured) and networks != self._record.subnet:
+            self._record = self._record._replace(subnet=networks)
             self._save_record()
 
     def _save_record(self) -> None:
@@ -275,16 +339,29 @@ class BridgeNetwork:
         return task
 
 
-def _announced_range(cidr: str) -> IPv4Network | None:
-    """None if there is nothing to use in it, which is logged: the kubelet has no use for an error."""
+def _announced_ranges(cidr: str) -> tuple[Network, ...]:
+    """Empty if there is nothing to use in it, which is logged: the kubelet has no use for an error."""
     try:
-        network, unused = split_pod_cidr(cidr)
+        networks, unused = split_pod_cidr(cidr)
     except InvalidSpec as error:
         log.warning("announced pod range cannot be used", cause=str(error))
-        return None
+        return ()
     if unused:
-        log.info("pods get addresses of one IPv4 range only", unused=unused)
-    return network
+        log.info("pods get addresses of one range of each family only", unused=unused)
+    return networks
+
+
+def _servable(network: Network) -> bool:
+    """Blocks."""
+    return network.version != ipv6.VERSION or ipv6.available()
+
+
+def _sorted(networks: set[Network]) -> list[Network]:
+    return sorted(networks, key=lambda network: (network.version, network.network_address.packed, network.prefixlen))
+
+
+def _shown_name(request: PodRequest) -> str:
+    return f"{request.namespace}/{request.name}"
 
 
 def _not_attached(sandbox_id: str, netns_path: str, error: OSError) -> SandboxError:

@@ -1,13 +1,14 @@
 """The bridge on the host and its ports. Everything here blocks, in the network namespace of the calling thread."""
 
 import errno
+import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Network
 from typing import NamedTuple
 
 from sandbox.errors import SandboxError
+from sandbox.network import ipv6
 from sandbox.network import route_messages as route
-from sandbox.network.addresses import gateway
+from sandbox.network.addresses import Interface, Network, gateway
 from sandbox.network.names import sandbox_of_alias
 from sandbox.network.netlink import NetlinkSocket
 
@@ -20,14 +21,15 @@ class Device(NamedTuple):
     """Of the interface that the default route leaves by; the pods' interfaces have the same."""
 
 
-def used_networks(without: str = "") -> list[IPv4Network]:
-    """What this host has addresses in or routes to, its default route and interface ``without`` left out."""
+def used_networks(without: str = "") -> list[Network]:
+    """What this host has IPv4 addresses in or routes to, its default route and interface ``without`` left out."""
     with NetlinkSocket() as host:
         excluded = {each.ifindex for each in _links(host) if each.name == without}
         addresses = [answer for answer in host.dump(route.get_addresses()) if answer["index"] not in excluded]
         routes = [route.route(answer) for answer in host.dump(route.get_routes())]
     destinations = [each.destination for each in routes if each.interface not in excluded]
-    return [route.address(answer).network for answer in addresses] + [each for each in destinations if each.prefixlen]
+    networks: list[Network] = [route.address(answer).network for answer in addresses]
+    return [each for each in networks if each.version == 4] + [each for each in destinations if each.prefixlen]
 
 
 def exists(bridge: str) -> bool:
@@ -36,11 +38,14 @@ def exists(bridge: str) -> bool:
         return any(each.name == bridge for each in _links(host))
 
 
-def ensure(bridge: str, mac: str, ranges: Sequence[IPv4Network]) -> Device:
+def ensure(bridge: str, mac: str, ranges: Sequence[Network]) -> Device:
     """Make what is missing of the bridge, its gateway addresses and its ports. Raises SandboxError."""
     with NetlinkSocket() as host:
         try:
             index = _ensure_bridge(host, bridge, mac)
+            _refuse_taken(host, index, ranges)
+            if any(network.version == ipv6.VERSION for network in ranges):
+                ipv6.prepare(bridge)
             for network in ranges:
                 _tolerate(errno.EEXIST, *host.attempt(route.add_address(index, gateway(network))))
             links = _links(host)
@@ -89,8 +94,30 @@ def _ensure_bridge(host: NetlinkSocket, bridge: str, mac: str) -> int:
         raise SandboxError(
             f"interface {bridge} is there and is no bridge: remove it or set network.bridge to another name"
         )
+    if found.mac != mac:
+        raise SandboxError(
+            f"bridge {bridge} is there and is not wasmlet's: remove it or set network.bridge to another name"
+        )
     host.request(route.set_up(found.ifindex))
     return found.ifindex
+
+
+def _refuse_taken(host: NetlinkSocket, bridge: int, ranges: Sequence[Network]) -> None:
+    """Whoever else has an address among the pods' gets what is meant for a pod, or pods get what is meant for it."""
+    for answer in host.dump(route.get_addresses()):
+        other = route.address(answer)
+        for network in ranges:
+            if answer["index"] != bridge and other.ip in network and not _names_a_range(other):
+                interface = socket.if_indextoname(answer["index"])
+                raise SandboxError(
+                    f"pods cannot have addresses of {network}: interface {interface} of this host has {other}; take it "
+                    "off that interface, or give pods another range (network.subnet, the node's pod CIDR)"
+                )
+
+
+def _names_a_range(address: Interface) -> bool:
+    """As tunnels between nodes have it: the first address of a range, which no pod gets, for itself alone."""
+    return address.network.num_addresses == 1 and not address.ip.packed[-1]
 
 
 def _connect_ports(host: NetlinkSocket, links: list[route.Link], bridge: str, index: int) -> None:

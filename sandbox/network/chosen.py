@@ -19,10 +19,6 @@ class ChosenNetwork:
         self._own = own
         self._chosen: NetworkProvider = own or plugins
 
-    @property
-    def publishes_host_ports(self) -> bool:
-        return self._chosen.publishes_host_ports
-
     async def open(self) -> None:
         await self._plugins.open()
         if self._own is not None:

@@ -1,33 +1,37 @@
-"""The host's side of the network as one thing: a claimed name, the bridge, forwarding, masquerade.
+"""The host's side of the network as one thing: a claimed name, the bridge, forwarding, translated addresses.
 
 Blocks. While there are pods nothing of it is undone when the server ends, for they live on; only the claim on the name
 goes with the server.
 """
 
+import threading
 from collections.abc import Sequence
-from ipaddress import IPv4Network
 
 import structlog
 
-from sandbox.network import bridge_device
+from sandbox.errors import NotSupported
+from sandbox.network import bridge_device, forwarding, ipv6
+from sandbox.network.address_translation import AddressTranslation, find_translation
+from sandbox.network.addresses import Network
 from sandbox.network.bridge_device import Device
 from sandbox.network.host_lock import HostLock
-from sandbox.network.masquerade import Masquerade, enable_forwarding, find_masquerade
+from sandbox.network.host_ports import HostPorts
 from sandbox.network.names import bridge_mac
 
 log = structlog.get_logger(__name__)
 
 
 class HostBridge:
-    """One thread at a time."""
+    """One thread at a time, but for ``publish``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._claim = HostLock(f"bridge-{name}")
-        self._masquerade: Masquerade | None = None
+        self._translation: AddressTranslation | None = None
+        self._publishing = threading.Lock()
         self._warned = False
 
-    def up(self, ranges: Sequence[IPv4Network]) -> Device:
+    def up(self, ranges: Sequence[Network]) -> Device:
         """Make what is missing. Raises SandboxError if pods cannot be attached; that they cannot get out is logged."""
         self._claim.claim(f"bridge {self.name}")
         device = bridge_device.ensure(self.name, bridge_mac(self.name), ranges)
@@ -38,19 +42,31 @@ class HostBridge:
         return device
 
     def lets_out(self) -> bool:
-        """Whether the masquerade is as it was made. Raises OSError."""
-        return self._masquerade is None or self._masquerade.present()
+        """Whether addresses are translated as they were. Raises OSError."""
+        return self._translation is None or self._translation.present()
+
+    def publish(self, ports: HostPorts) -> None:
+        """All that are held now and no others. Raises OSError, NotSupported."""
+        with self._publishing:
+            wanted = ports.all()
+            if self._translation is not None:
+                self._translation.publish(wanted)
+            elif wanted:
+                raise NotSupported(
+                    f"host port {wanted[0].host_port} cannot be published: this machine translates no addresses for "
+                    "pods; install nftables or iptables, and see the log for what is missing"
+                )
 
     def remove(self) -> None:
-        """The masquerade, all ports and the bridge, unless they are another server's. Idempotent.
+        """The translation, all ports and the bridge, unless they are another server's. Idempotent.
 
         Raises OSError, SandboxError.
         """
         self._claim.claim(f"bridge {self.name}")
-        masquerade = self._masquerade or find_masquerade(self.name)
-        if masquerade is not None:
-            masquerade.remove()
-        self._masquerade = None
+        translation = self._translation or find_translation(self.name)
+        if translation is not None:
+            translation.remove()
+        self._translation = None
         bridge_device.delete_ports(self.name, set())
         bridge_device.delete_interfaces([self.name])
 
@@ -63,13 +79,15 @@ class HostBridge:
         """Let another server have the name."""
         self._claim.release()
 
-    def _open_the_way_out(self, ranges: Sequence[IPv4Network]) -> None:
-        enable_forwarding()
-        self._masquerade = self._masquerade or find_masquerade(self.name)
-        if self._masquerade is None:
+    def _open_the_way_out(self, ranges: Sequence[Network]) -> None:
+        forwarding.enable_ipv4()
+        if any(network.version == ipv6.VERSION for network in ranges):
+            forwarding.enable_ipv6()
+        self._translation = self._translation or find_translation(self.name)
+        if self._translation is None:
             self._warn("the kernel has no nf_tables and there is no iptables", "install one of them")
         else:
-            self._masquerade.apply(ranges)
+            self._translation.apply(ranges)
 
     def _warn(self, cause: str, remedy: str) -> None:
         if not self._warned:

@@ -1,50 +1,141 @@
-"""Masquerading where the kernel has no nf_tables: rules of the iptables program, found again by their comment."""
+"""Addresses translated where the kernel has no nf_tables: chains of the bridge's own, filled in one go each, and rules
+that lead there, found again by their comment. What they do is what ``nftables`` says.
+"""
 
 import shlex
+import shutil
 import subprocess
-from collections.abc import Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterable, Iterator, Sequence
 
-_CHAIN = "POSTROUTING"
+from sandbox.network import forwarding
+from sandbox.network.addresses import Network
+from sandbox.network.host_ports import MARK, PublishedPort
+
+_PROGRAMS = {4: "iptables", 6: "ip6tables"}
+_MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
+_LOOPBACK, _LOOPBACK_IPV6 = "127.0.0.0/8", "::1/128"
+_TABLES = ("nat", "raw")
+_MARK = f"{MARK:#x}/{MARK:#x}"
 _WAIT_SECONDS = 5
 """For other programs that hold the lock of the tables."""
 
+Rule = Sequence[str]
+"""Arguments behind ``-A``, the chain first."""
+
 
 class Iptables:
-    """What leaves a pod range by another interface than the bridge gets the host's address there."""
+    """An ``AddressTranslation``."""
 
     def __init__(self, bridge: str, program: str) -> None:
+        """``program``: path of iptables; the others are beside it."""
         self._bridge = bridge
-        self._program = program
-        self._comment = f"wasmlet-{bridge}"
+        self._folder = program.rpartition("/")[0]
+        self._comment = ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
+        self._ports_chain, self._masquerade_chain = f"WL-PORTS-{bridge}", f"WL-MASQ-{bridge}"
+        self._ranges: dict[int, list[Network]] = {}
 
-    def apply(self, ranges: Sequence[IPv4Network]) -> None:
-        """Make the rules, or replace them. Raises OSError."""
-        self.remove()
-        for network in ranges:
-            self._run("-A", _CHAIN, *self._rule(network))
+    def apply(self, ranges: Sequence[Network]) -> None:
+        wanted = {version: [each for each in ranges if each.version == version] for version in (4, 6)}
+        for version in self._versions():
+            if version == 4 or wanted[version]:
+                self._apply(version, wanted[version])
+            else:
+                self._remove(version)
+        self._ranges = {version: own for version, own in wanted.items() if version == 4 or own}
+
+    def publish(self, ports: Sequence[PublishedPort]) -> None:
+        if any(port.host.version == 4 for port in ports):
+            forwarding.route_loopback_sources(self._bridge)
+        for version in self._ranges:
+            own = [port for port in ports if port.host.version == version]
+            # The first rule that fits counts.
+            own.sort(key=lambda port: port.host.is_unspecified)
+            rules = [rule for port in own for rule in self._port_rules(version, port)]
+            if version == 6:
+                rules.insert(0, [self._ports_chain, "-d", _LOOPBACK_IPV6, "-j", "RETURN"])
+            self._fill(version, self._ports_chain, rules)
 
     def present(self) -> bool:
-        """Raises OSError."""
-        return bool(self._present_rules())
+        return all(self._leads_there(version) <= self._own_rules(version, "nat") for version in self._ranges)
 
     def remove(self) -> None:
-        """Idempotent. Raises OSError."""
-        for rule in self._present_rules():
-            self._run("-D", *rule)
+        for version in self._versions():
+            self._remove(version)
 
-    def _rule(self, network: IPv4Network) -> list[str]:
-        where = ["-s", str(network), "!", "-d", "224.0.0.0/4", "!", "-o", self._bridge]
-        return [*where, "-m", "comment", "--comment", self._comment, "-j", "MASQUERADE"]
+    def _versions(self) -> list[int]:
+        """Families that this machine has a program for."""
+        return [version for version, name in _PROGRAMS.items() if shutil.which(self._path(name))]
 
-    def _present_rules(self) -> list[list[str]]:
-        """Each as the arguments behind ``-A``."""
-        listed = [shlex.split(line) for line in self._run("-S", _CHAIN).splitlines()]
-        return [words[1:] for words in listed if words[0] == "-A" and self._comment in words]
+    def _apply(self, version: int, ranges: Sequence[Network]) -> None:
+        self._fill(version, self._masquerade_chain, self._masquerade_rules(version, ranges))
+        if self._ports_chain not in self._chains(version):
+            self._fill(version, self._ports_chain, [])
+        wanted = {"nat": self._leads_there(version), "raw": self._guards() if version == 4 else set()}
+        for table in _TABLES:
+            present = self._own_rules(version, table)
+            for rule in sorted(present - wanted[table]):
+                self._run(version, table, "-D", *rule)
+            for rule in sorted(wanted[table] - present):
+                self._run(version, table, "-A", *rule)
 
-    def _run(self, *arguments: str) -> str:
-        command = [self._program, "-w", str(_WAIT_SECONDS), "-t", "nat", *arguments]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
-        if finished.returncode:
-            raise OSError(f"{shlex.join(command)}: {finished.stderr.strip()}")
-        return finished.stdout
+    def _remove(self, version: int) -> None:
+        for table in _TABLES:
+            for rule in self._own_rules(version, table):
+                self._run(version, table, "-D", *rule)
+        for chain in self._chains(version) & {self._ports_chain, self._masquerade_chain}:
+            self._run(version, "nat", "-F", chain)
+            self._run(version, "nat", "-X", chain)
+
+    def _leads_there(self, version: int) -> set[tuple[str, ...]]:
+        to_host = ("-m", "addrtype", "--dst-type", "LOCAL", *self._comment, "-j", self._ports_chain)
+        leaving = ("POSTROUTING", *self._comment, "-j", self._masquerade_chain)
+        return {("PREROUTING", *to_host), ("OUTPUT", *to_host), leaving}
+
+    def _guards(self) -> set[tuple[str, ...]]:
+        from_bridge = ("-i", self._bridge, *self._comment, "-j", "DROP")
+        return {("PREROUTING", direction, _LOOPBACK, *from_bridge) for direction in ("-s", "-d")}
+
+    def _masquerade_rules(self, version: int, ranges: Sequence[Network]) -> Iterator[Rule]:
+        for network in ranges:
+            where = ["-s", str(network), "!", "-d", _MULTICAST[version], "!", "-o", self._bridge]
+            yield [self._masquerade_chain, *where, "-j", "MASQUERADE"]
+        yield [self._masquerade_chain, "-o", self._bridge, "-m", "mark", "--mark", _MARK, "-j", "MASQUERADE"]
+
+    def _port_rules(self, version: int, port: PublishedPort) -> Iterator[Rule]:
+        here = [] if port.host.is_unspecified else ["-d", str(port.host)]
+        where = [*here, "-p", port.protocol, "-m", port.protocol, "--dport", str(port.host_port)]
+        loopback = [_LOOPBACK] if version == 4 else []
+        for source in [*map(str, self._ranges[version]), *loopback]:
+            yield [self._ports_chain, "-s", source, *where, "-j", "MARK", "--set-xmark", _MARK]
+        pod = f"[{port.pod}]" if version == 6 else str(port.pod)
+        yield [self._ports_chain, *where, "-j", "DNAT", "--to-destination", f"{pod}:{port.pod_port}"]
+
+    def _chains(self, version: int) -> set[str]:
+        return {words[1] for words in self._listed(version, "nat") if words[0] == "-N"}
+
+    def _own_rules(self, version: int, table: str) -> set[tuple[str, ...]]:
+        """Those that have the comment."""
+        listed = self._listed(version, table)
+        return {tuple(words[1:]) for words in listed if words[0] == "-A" and self._comment[-1] in words}
+
+    def _listed(self, version: int, table: str) -> list[list[str]]:
+        return [shlex.split(line) for line in self._run(version, table, "-S").splitlines()]
+
+    def _fill(self, version: int, chain: str, rules: Iterable[Rule]) -> None:
+        """The chain has these rules afterwards and no others, or all is as it was."""
+        lines = ["*nat", f":{chain} - [0:0]", *(" ".join(["-A", *rule]) for rule in rules), "COMMIT", ""]
+        command = [self._path(f"{_PROGRAMS[version]}-restore"), "-w", str(_WAIT_SECONDS), "--noflush"]
+        _execute(command, "\n".join(lines))
+
+    def _run(self, version: int, table: str, *arguments: str) -> str:
+        return _execute([self._path(_PROGRAMS[version]), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
+
+    def _path(self, program: str) -> str:
+        return f"{self._folder}/{program}"
+
+
+def _execute(command: Sequence[str], text: str = "") -> str:
+    finished = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise OSError(f"{shlex.join(command)}: {finished.stderr.strip()}")
+    return finished.stdout

@@ -4,6 +4,8 @@ import hashlib
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from sandbox.network.addresses import Address
+
 DEFAULT_STATE = Path("/run/wasmlet")
 POD_INTERFACE = "eth0"
 
@@ -36,9 +38,10 @@ def bridge_mac(bridge: str) -> str:
     return _local_mac(hashlib.sha256(bridge.encode()).digest()[:5])
 
 
-def pod_mac(address: IPv4Address) -> str:
+def pod_mac(address: Address) -> str:
     """Made of the IP address, so that what neighbours remember stays true when the address goes to another pod."""
-    return _local_mac(b"\x57" + address.packed)
+    packed = address.packed if isinstance(address, IPv4Address) else hashlib.sha256(address.packed).digest()[:4]
+    return _local_mac(b"\x57" + packed)
 
 
 def _local_mac(tail: bytes) -> str:

@@ -22,7 +22,7 @@ NLM_F_CREATE = 0x400
 NLM_F_DUMP = 0x300
 
 Message = Any
-"""A message object of pyroute2, which has no types."""
+"""A message object of pyroute2, which has no types, or an ``EncodedMessage``."""
 
 _HEADER = struct.Struct("=IHHII")
 _ERROR, _DONE = 2, 3
@@ -32,6 +32,8 @@ _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 10, 11
 _RECEIVE_BYTES = 1 << 17
+_SO_SNDBUFFORCE = 32
+_USUAL_SEND_BYTES = 1 << 16
 
 
 def message(kind: Any, number: int, flags: int, fields: dict[str, Any], attributes: Sequence[Any] = ()) -> Message:
@@ -43,6 +45,25 @@ def message(kind: Any, number: int, flags: int, fields: dict[str, Any], attribut
         made[name] = value
     made["attrs"] = list(attributes)
     return made
+
+
+class EncodedMessage:
+    """A message whose body, the fixed part and the attributes, is encoded already. Sent as those of pyroute2 are."""
+
+    def __init__(self, number: int, flags: int, body: bytes) -> None:
+        self._header = {"type": number, "flags": flags | NLM_F_REQUEST, "sequence_number": 0, "pid": 0}
+        self._body = body
+        self.data = b""
+
+    def __getitem__(self, name: str) -> dict[str, int]:
+        return {"header": self._header}[name]
+
+    def reset(self) -> None:
+        self.data = b""
+
+    def encode(self) -> None:
+        length = _HEADER.size + len(self._body)
+        self.data = _HEADER.pack(length, *self._header.values()) + self._body + bytes(-length % 4)
 
 
 class NetlinkSocket:
@@ -78,22 +99,28 @@ class NetlinkSocket:
 
     def transact(self, begin: Message, messages: Sequence[Message], end: Message) -> None:
         """Have all done or none. Raises OSError."""
-        for each in messages:
-            each["header"]["flags"] |= NLM_F_ACK
-        first = self._send([begin, *messages, end])
-        for refusal in self._acknowledgements(set(range(first + 1, first + 1 + len(messages)))).values():
+        messages[-1]["header"]["flags"] |= NLM_F_ACK  # refusals of the others are told all the same
+        last = self._send([begin, *messages, end]) + len(messages)
+        for refusal in self._acknowledgements({last}).values():
             if refusal is not None:
                 raise refusal
 
     def dump(self, request: Message) -> list[Message]:
         """All objects of the request's kind, decoded. Raises OSError."""
+        found = [type(request)(data) for data in self.dump_encoded(request)]
+        for each in found:
+            each.decode()
+        return found
+
+    def dump_encoded(self, request: Message) -> list[bytes]:
+        """All objects of the request's kind, each as a whole message. Raises OSError."""
         request["header"]["flags"] |= NLM_F_DUMP
         while True:
             found = self._dump_once(request)
             if found is not None:
                 return found
 
-    def _dump_once(self, request: Message) -> list[Message] | None:
+    def _dump_once(self, request: Message) -> list[bytes] | None:
         """None if it was changed meanwhile."""
         self._send([request])
         found, interrupted = [], False
@@ -103,9 +130,7 @@ class NetlinkSocket:
                 break
             if kind == _ERROR and (refusal := _refusal(flags, data)):
                 raise refusal
-            decoded = type(request)(data)
-            decoded.decode()
-            found.append(decoded)
+            found.append(data)
         return None if interrupted else found
 
     def _send(self, messages: Sequence[Message]) -> int:
@@ -117,7 +142,10 @@ class NetlinkSocket:
             each["header"]["pid"] = 0
             each.reset()
             each.encode()
-        self._socket.sendto(b"".join(each.data for each in messages), (0, 0))
+        data = b"".join(each.data for each in messages)
+        if len(data) > _USUAL_SEND_BYTES:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 2 * len(data))
+        self._socket.sendto(data, (0, 0))
         return first
 
     def _acknowledgements(self, expected: set[int]) -> dict[int, OSError | None]:

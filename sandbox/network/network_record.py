@@ -1,6 +1,5 @@
-"""What a server's network keeps for good: the range it once chose, and the one the kubelet announced."""
+"""What a server's network keeps for good: the range it once chose, and those the kubelet announced."""
 
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +7,8 @@ import structlog
 
 from sandbox import records
 from sandbox.errors import InvalidSpec
-from sandbox.network.subnets import parse_subnet
+from sandbox.network.addresses import Network
+from sandbox.network.subnets import parse_subnets, written
 
 _FILE, _KIND = "network.record", "network"
 
@@ -16,8 +16,8 @@ log = structlog.get_logger(__name__)
 
 
 class NetworkRecord(NamedTuple):
-    subnet: IPv4Network | None = None
-    pod_cidr: IPv4Network | None = None
+    subnet: tuple[Network, ...] = ()
+    pod_cidr: tuple[Network, ...] = ()
 
 
 def load(root: Path) -> NetworkRecord:
@@ -26,7 +26,7 @@ def load(root: Path) -> NetworkRecord:
     try:
         fields = records.read_record(str(path), _KIND)
         texts = [str(fields[name]) for name in NetworkRecord._fields]
-        return NetworkRecord(*(parse_subnet(text) if text else None for text in texts))
+        return NetworkRecord(*(parse_subnets(text) if text else () for text in texts))
     except FileNotFoundError:
         return NetworkRecord()
     except (records.TornRecord, InvalidSpec, KeyError) as error:
@@ -37,5 +37,5 @@ def load(root: Path) -> NetworkRecord:
 
 def save(root: Path, record: NetworkRecord) -> None:
     """Raises DiskFull."""
-    fields = {name: str(value) if value else "" for name, value in record._asdict().items()}
+    fields = {name: written(value) for name, value in record._asdict().items()}
     records.write_record(str(root / _FILE), _KIND, fields)

@@ -1,127 +1,231 @@
-"""Masquerading by an nftables table of the bridge's own, in one transaction (nfnetlink)."""
+"""Addresses translated by nftables tables of the bridge's own, one for each family, in one transaction (nfnetlink).
+
+    prerouting, output   what is addressed to this host, at a port in the map: to the pod; marked if the answer would
+                         not come back through this host otherwise
+    postrouting          what leaves a pod range by another interface than the bridge, and what is marked: gets the
+                         host's address there
+    guard                nothing that comes from the bridge is addressed to the host's loopback (IPv4)
+
+Published ports are elements of a map: a pod's come and go without a rule being touched.
+"""
 
 import errno
-from collections.abc import Sequence
-from ipaddress import IPv4Network
-from typing import Any
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
-from pyroute2.netlink.nfnetlink import nfgen_msg
-from pyroute2.netlink.nfnetlink.nftsocket import nft_chain_msg, nft_rule_msg, nft_table_msg
+from sandbox.network import forwarding
+from sandbox.network import nftables_messages as nft
+from sandbox.network.addresses import Network
+from sandbox.network.host_ports import MARK, PublishedPort
+from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, NetlinkSocket
 
-from sandbox.network.netlink import NETLINK_NETFILTER, NLM_F_CREATE, Message, NetlinkSocket, message
-
-_SUBSYSTEM = 10
-_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NEWTABLE, _GETTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE = (_SUBSYSTEM << 8 | number for number in (0, 1, 2, 3, 6))
-_NLM_F_APPEND = 0x800
-
-_FAMILY_IPV4 = 2
-_HOOK_POSTROUTING, _PRIORITY_SOURCE_NAT = 4, 100
-_REGISTER = 1
-_NETWORK_HEADER, _SOURCE_OFFSET, _DESTINATION_OFFSET = 1, 12, 16
-_META_OUTPUT_NAME = 7
-_EQUAL, _NOT_EQUAL = 0, 1
-_INTERFACE_NAME_BYTES = 16
-_CHAIN = "postrouting"
-_MULTICAST = IPv4Network("224.0.0.0/4")
+_PREROUTING, _OUTPUT, _POSTROUTING, _GUARD = "prerouting", "output", "postrouting", "guard"
+_HOOKS = {
+    _PREROUTING: nft.Hook("nat", 0, -100),
+    _OUTPUT: nft.Hook("nat", 3, -100),
+    _POSTROUTING: nft.Hook("nat", 4, 100),
+}
+_GUARD_HOOK = nft.Hook("filter", 0, -300)
+"""Before any translation: answers to the host's loopback are not translated back yet."""
+_LOOPBACK: dict[int, Network] = {4: IPv4Network("127.0.0.0/8"), 6: IPv6Network("::1/128")}
+_ADDRESS_PORTS, _PORTS = "address-ports", "ports"
+"""Maps: what is published at one address of the host, and at all."""
+_LOCAL = struct.pack("=I", 2)
+"""RTN_LOCAL"""
+_MARK = struct.pack("=I", MARK)
+_ALL_BUT_MARK = struct.pack("=I", ~MARK & 0xFFFFFFFF)
+_PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17}
+_NFT_PROTOCOL, _NFT_PORT = 12, 13
+_DESTINATION_PORT_OFFSET, _PORT_BYTES = 2, 2
+_FOUND = nft.REGISTERS[8]
+"""Where the map's value goes: behind the longest key."""
 
 _MISSING = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.ENOENT)
 
 
+@dataclass(frozen=True)
+class _Family:
+    number: int
+    nft_address: int
+    address_bytes: int
+    source_offset: int
+    destination_offset: int
+    multicast: Network
+
+    @property
+    def words(self) -> int:
+        """Registers that an address takes."""
+        return self.address_bytes // 4
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Of the map of one address's ports."""
+        return _NFT_PROTOCOL << 12 | self.nft_address << 6 | _NFT_PORT, 4 + self.address_bytes + 4
+
+    @property
+    def value(self) -> tuple[int, int]:
+        return self.nft_address << 6 | _NFT_PORT, self.address_bytes + 4
+
+
+_KEY = _NFT_PROTOCOL << 6 | _NFT_PORT, 4 + 4
+"""Of the map of all addresses' ports."""
+_FAMILIES = {
+    4: _Family(2, 7, 4, 12, 16, IPv4Network("224.0.0.0/4")),
+    6: _Family(10, 8, 16, 8, 24, IPv6Network("ff00::/8")),
+}
+
+
 class Nftables:
-    """What leaves a pod range by another interface than the bridge gets the host's address there."""
+    """An ``AddressTranslation``."""
 
     def __init__(self, bridge: str) -> None:
         self._bridge = bridge
-        self._table = f"wasmlet-{bridge}"
+        self._tables = {version: nft.Table(family.number, f"wasmlet-{bridge}") for version, family in _FAMILIES.items()}
+        self._applied: set[int] = set()
 
-    def apply(self, ranges: Sequence[IPv4Network]) -> None:
-        """Make the table, or replace it. Raises OSError."""
-        rules = [self._rule(network) for network in ranges]
-        # Deleting needs a table that is there.
-        self._transact(self._add_table(), self._delete_table(), self._add_table(), self._add_chain(), *rules)
+    def try_out(self) -> None:
+        """Raises OSError, one that is ``unsupported`` where the kernel has not what is needed."""
+        if 4 not in self._existing():
+            self._transact([*self._remade(4, [])])
+
+    def apply(self, ranges: Sequence[Network]) -> None:
+        wanted = {4} | {network.version for network in ranges}
+        messages = [message for version in sorted(wanted) for message in self._remade(version, ranges)]
+        messages += [self._tables[version].delete() for version in self._existing() - wanted]
+        self._transact(messages)
+        self._applied = wanted
+
+    def publish(self, ports: Sequence[PublishedPort]) -> None:
+        if any(port.host.version == 4 for port in ports):
+            forwarding.route_loopback_sources(self._bridge)
+        self._transact([message for version in sorted(self._applied) for message in self._elements(version, ports)])
 
     def present(self) -> bool:
-        """Raises OSError."""
-        with NetlinkSocket(NETLINK_NETFILTER) as netlink:
-            (refusal,) = netlink.attempt(self._message(nft_table_msg, _GETTABLE, 0, NFTA_TABLE_NAME=self._table))
-        if refusal is not None and refusal.errno != errno.ENOENT:
-            raise refusal
-        return refusal is None
+        return self._applied <= self._existing()
 
     def remove(self) -> None:
-        """Idempotent. Raises OSError."""
-        self._transact(self._add_table(), self._delete_table())
+        existing = self._existing()
+        if existing:
+            self._transact([self._tables[version].delete() for version in sorted(existing)])
+        self._applied = set()
 
-    def _transact(self, *messages: Message) -> None:
-        begin, end = (message(nfgen_msg, number, 0, {"res_id": _SUBSYSTEM}) for number in (_BATCH_BEGIN, _BATCH_END))
+    def _existing(self) -> set[int]:
+        """Families whose table is there. Raises OSError; one that the kernel does not know at all has none."""
         with NetlinkSocket(NETLINK_NETFILTER) as netlink:
-            netlink.transact(begin, messages, end)
+            refusals = netlink.attempt(*(table.get() for table in self._tables.values()))
+        for refusal in refusals[:1]:
+            if refusal is not None and refusal.errno != errno.ENOENT:
+                raise refusal
+        return {version for version, refusal in zip(self._tables, refusals, strict=True) if refusal is None}
 
-    def _message(self, kind: Any, number: int, flags: int, **attributes: Any) -> Message:
-        return message(kind, number, flags, {"nfgen_family": _FAMILY_IPV4}, list(attributes.items()))
+    def _transact(self, messages: Sequence[EncodedMessage]) -> None:
+        with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+            netlink.transact(nft.begin(), messages, nft.end())
 
-    def _add_table(self) -> Message:
-        return self._message(nft_table_msg, _NEWTABLE, NLM_F_CREATE, NFTA_TABLE_NAME=self._table)
+    def _remade(self, version: int, ranges: Sequence[Network]) -> Iterator[EncodedMessage]:
+        """Everything but the map's elements."""
+        table, family = self._tables[version], _FAMILIES[version]
+        yield table.add()
+        yield table.add_map(_ADDRESS_PORTS, 1, family.key, family.value)
+        yield table.add_map(_PORTS, 2, _KEY, family.value)
+        for chain, hook in _HOOKS.items():
+            yield table.add_chain(chain, hook)
+            yield table.empty_chain(chain)
+        own = [network for network in ranges if network.version == version]
+        yield from self._arrival(version, _PREROUTING, own)
+        yield from self._arrival(version, _OUTPUT, [_LOOPBACK[4]] if version == 4 else [])
+        yield from self._departure(version, own)
+        if version == 4:
+            yield from self._guard()
 
-    def _delete_table(self) -> Message:
-        return self._message(nft_table_msg, _DELTABLE, 0, NFTA_TABLE_NAME=self._table)
+    def _arrival(self, version: int, chain: str, marked: Sequence[Network]) -> Iterator[EncodedMessage]:
+        table, family = self._tables[version], _FAMILIES[version]
+        elsewhere = [nft.load_destination_type(), nft.compare(nft.NOT_EQUAL, _LOCAL), nft.verdict(nft.RETURN)]
+        yield table.add_rule(chain, *elsewhere)
+        if version == 6:  # nothing that is sent from ::1 leaves the host, whatever becomes of its destination
+            loopback = _address_is(family, family.destination_offset, nft.EQUAL, _LOOPBACK[6])
+            yield table.add_rule(chain, *loopback, nft.verdict(nft.RETURN))
+        for published in (_published_at_address(family), _published_at_all()):
+            translated = nft.translate_destination(family.number, _FOUND, _FOUND + family.words)
+            for network in marked:
+                yield table.add_rule(chain, *_source_in(family, network), *published, *_add_mark(), translated)
+            yield table.add_rule(chain, *published, translated)
 
-    def _add_chain(self) -> Message:
-        where = [("NFTA_HOOK_HOOKNUM", _HOOK_POSTROUTING), ("NFTA_HOOK_PRIORITY", _PRIORITY_SOURCE_NAT)]
-        return self._message(
-            nft_chain_msg,
-            _NEWCHAIN,
-            NLM_F_CREATE,
-            NFTA_CHAIN_TABLE=self._table,
-            NFTA_CHAIN_NAME=_CHAIN,
-            NFTA_CHAIN_HOOK={"attrs": where},
-            NFTA_CHAIN_TYPE="nat",
-        )
+    def _departure(self, version: int, ranges: Sequence[Network]) -> Iterator[EncodedMessage]:
+        table, family = self._tables[version], _FAMILIES[version]
+        output = nft.load_meta(nft.META_OUTPUT_NAME)
+        elsewhere = [output, nft.compare_interface(nft.NOT_EQUAL, self._bridge)]
+        for network in ranges:
+            to_one = _address_is(family, family.destination_offset, nft.NOT_EQUAL, family.multicast)
+            yield table.add_rule(_POSTROUTING, *_source_in(family, network), *to_one, *elsewhere, nft.masquerade())
+        marked = [nft.load_meta(nft.META_MARK), nft.mask(_MARK), nft.compare(nft.EQUAL, _MARK)]
+        here = [output, nft.compare_interface(nft.EQUAL, self._bridge)]
+        yield table.add_rule(_POSTROUTING, *marked, *here, nft.masquerade())
 
-    def _rule(self, network: IPv4Network) -> Message:
-        expressions = [
-            *_address_is(_SOURCE_OFFSET, _EQUAL, network),
-            *_address_is(_DESTINATION_OFFSET, _NOT_EQUAL, _MULTICAST),
-            *_leaves_by_another_interface(self._bridge),
-            _expression("masq"),
-        ]
-        return self._message(
-            nft_rule_msg,
-            _NEWRULE,
-            NLM_F_CREATE | _NLM_F_APPEND,
-            NFTA_RULE_TABLE=self._table,
-            NFTA_RULE_CHAIN=_CHAIN,
-            NFTA_RULE_EXPRESSIONS=expressions,
-        )
+    def _guard(self) -> Iterator[EncodedMessage]:
+        table, family = self._tables[4], _FAMILIES[4]
+        yield table.add_chain(_GUARD, _GUARD_HOOK)
+        yield table.empty_chain(_GUARD)
+        from_bridge = [nft.load_meta(nft.META_INPUT_NAME), nft.compare_interface(nft.EQUAL, self._bridge)]
+        for offset in (family.source_offset, family.destination_offset):
+            loopback = _address_is(family, offset, nft.EQUAL, _LOOPBACK[4])
+            yield table.add_rule(_GUARD, *from_bridge, *loopback, nft.verdict(nft.DROP))
+
+    def _elements(self, version: int, ports: Sequence[PublishedPort]) -> Iterator[EncodedMessage]:
+        table = self._tables[version]
+        yield table.empty_map(_ADDRESS_PORTS)
+        yield table.empty_map(_PORTS)
+        for port in ports:
+            if port.host.version == version:
+                yield table.add_elements(_PORTS if port.host.is_unspecified else _ADDRESS_PORTS, _element(port))
 
 
 def unsupported(error: OSError) -> bool:
-    """Whether the kernel has no nf_tables, or not what masquerading needs of it."""
+    """Whether the kernel has no nf_tables, or not what is needed of it here."""
     return error.errno in _MISSING
 
 
-def _address_is(offset: int, comparison: int, network: IPv4Network) -> list[dict[str, Any]]:
-    mask, value = network.netmask.packed, network.network_address.packed
+def _published_at_address(family: _Family) -> list[bytes]:
+    """Find the pod's address and port, by those the packet is addressed to."""
+    address, port = nft.REGISTERS[1], nft.REGISTERS[1 + family.words]
     return [
-        _expression("payload", DREG=_REGISTER, BASE=_NETWORK_HEADER, OFFSET=offset, LEN=4),
-        _expression("bitwise", SREG=_REGISTER, DREG=_REGISTER, LEN=4, MASK=_data(mask), XOR=_data(bytes(4))),
-        _expression("cmp", SREG=_REGISTER, OP=comparison, DATA=_data(value)),
+        nft.load_meta(nft.META_PROTOCOL),
+        nft.load_packet(nft.NETWORK_HEADER, family.destination_offset, family.address_bytes, address),
+        nft.load_packet(nft.TRANSPORT_HEADER, _DESTINATION_PORT_OFFSET, _PORT_BYTES, port),
+        nft.look_up(_ADDRESS_PORTS, _FOUND),
     ]
 
 
-def _leaves_by_another_interface(bridge: str) -> list[dict[str, Any]]:
-    name = bridge.encode().ljust(_INTERFACE_NAME_BYTES, b"\0")
+def _published_at_all() -> list[bytes]:
+    """Find the pod's address and port, by the port the packet is addressed to."""
     return [
-        _expression("meta", DREG=_REGISTER, KEY=_META_OUTPUT_NAME),
-        _expression("cmp", SREG=_REGISTER, OP=_NOT_EQUAL, DATA=_data(name)),
+        nft.load_meta(nft.META_PROTOCOL),
+        nft.load_packet(nft.TRANSPORT_HEADER, _DESTINATION_PORT_OFFSET, _PORT_BYTES, nft.REGISTERS[1]),
+        nft.look_up(_PORTS, _FOUND),
     ]
 
 
-def _expression(name: str, **settings: Any) -> dict[str, Any]:
-    data = [(f"NFTA_{name.upper()}_{key}", value) for key, value in settings.items()]
-    return {"attrs": [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", {"attrs": data})]}
+def _element(port: PublishedPort) -> bytes:
+    protocol = struct.pack("B3x", _PROTOCOL_NUMBERS[port.protocol])
+    address = b"" if port.host.is_unspecified else port.host.packed
+    key = protocol + address + struct.pack(">H2x", port.host_port)
+    return nft.element(key, port.pod.packed + struct.pack(">H2x", port.pod_port))
 
 
-def _data(value: bytes) -> dict[str, Any]:
-    return {"attrs": [("NFTA_DATA_VALUE", value)]}
+def _add_mark() -> list[bytes]:
+    """Not on the registers that hold what was found."""
+    return [nft.load_meta(nft.META_MARK), nft.mask(_ALL_BUT_MARK, _MARK), nft.set_mark()]
+
+
+def _source_in(family: _Family, network: Network) -> list[bytes]:
+    return _address_is(family, family.source_offset, nft.EQUAL, network)
+
+
+def _address_is(family: _Family, offset: int, comparison: int, network: Network) -> list[bytes]:
+    return [
+        nft.load_packet(nft.NETWORK_HEADER, offset, family.address_bytes),
+        nft.mask(network.netmask.packed),
+        nft.compare(comparison, network.network_address.packed),
+    ]

@@ -48,10 +48,6 @@ class Attachment(NamedTuple):
 class NetworkProvider(Protocol):
     """Serves the pods that have a network namespace of their own. A pod is named by its sandbox id."""
 
-    @property
-    def publishes_host_ports(self) -> bool:
-        """Those of ``PodRequest``, or attach says why not."""
-
     async def open(self) -> None:
         """Make the network ready. A failure is told by ``condition`` and tried again in the background, not raised."""
 

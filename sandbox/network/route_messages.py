@@ -1,19 +1,22 @@
 """The rtnetlink(7) messages that links, addresses and routes are made with, and what its dumps say. No I/O."""
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import NamedTuple
+from ipaddress import IPv4Interface, ip_interface, ip_network
+from typing import Any, NamedTuple
 
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+from sandbox.network.addresses import Address, Interface, Network
 from sandbox.network.netlink import NLM_F_CREATE_NEW, Message, message
 
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _GETADDR = 20, 22
 _NEWROUTE, _GETROUTE = 24, 26
 
-_AF_INET = 2
+_FAMILIES = {4: 2, 6: 10}
+"""AF_INET and AF_INET6."""
+_NO_DUPLICATE_DETECTION = 0x02
 _UP = {"flags": 1, "change": 1}
 _TABLE_MAIN, _PROTOCOL_STATIC, _UNICAST = 254, 4, 1
 
@@ -27,10 +30,12 @@ class Link(NamedTuple):
     """Index of the bridge it belongs to, or 0."""
     alias: str
     mtu: int
+    mac: str
+    """"" of what has none."""
 
 
 class Route(NamedTuple):
-    destination: IPv4Network
+    destination: Network
     interface: int
     """Index, or 0."""
     priority: int
@@ -56,8 +61,15 @@ def add_pair(name: str, bridge: int, mtu: int, peer: str, peer_mac: str, namespa
     return message(ifinfmsg, _NEWLINK, NLM_F_CREATE_NEW, _UP, attributes)
 
 
-def set_alias(name: str, alias: str) -> Message:
-    return message(ifinfmsg, _SETLINK, 0, {}, [("IFLA_IFNAME", name), ("IFLA_IFALIAS", alias)])
+def set_port(name: str, alias: str) -> Message:
+    """Of a bridge: its alias, and hairpin mode: a pod may reach itself by another address that is translated to its
+    own, as that of a Service is, even where the kernel translates inside the bridge (br_netfilter).
+    """
+    slave = {
+        "attrs": [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": [("IFLA_BRPORT_MODE", 1)]})]
+    }
+    attributes = [("IFLA_IFNAME", name), ("IFLA_IFALIAS", alias), ("IFLA_LINKINFO", slave)]
+    return message(ifinfmsg, _NEWLINK, 0, {}, attributes)
 
 
 def set_master(index: int, bridge: int) -> Message:
@@ -72,18 +84,24 @@ def delete_link(name: str) -> Message:
     return message(ifinfmsg, _DELLINK, 0, {}, [("IFLA_IFNAME", name)])
 
 
-def add_address(index: int, address: IPv4Interface) -> Message:
-    attributes = [
-        ("IFA_LOCAL", str(address.ip)),
-        ("IFA_ADDRESS", str(address.ip)),
-        ("IFA_BROADCAST", str(address.network.broadcast_address)),
-    ]
-    fields = {"family": _AF_INET, "prefixlen": address.network.prefixlen, "index": index}
+def add_address(index: int, address: Interface) -> Message:
+    """One of IPv6 can be used at once: wasmlet alone gives addresses in its ranges."""
+    attributes: list[tuple[str, Any]] = [("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip))]
+    if isinstance(address, IPv4Interface):
+        attributes.append(("IFA_BROADCAST", str(address.network.broadcast_address)))
+    else:
+        attributes.append(("IFA_FLAGS", _NO_DUPLICATE_DETECTION))
+    fields = {"family": _FAMILIES[address.version], "prefixlen": address.network.prefixlen, "index": index}
     return message(ifaddrmsg, _NEWADDR, NLM_F_CREATE_NEW, fields, attributes)
 
 
-def add_default_route(index: int, gateway: IPv4Address) -> Message:
-    fields = {"family": _AF_INET, "table": _TABLE_MAIN, "proto": _PROTOCOL_STATIC, "type": _UNICAST}
+def add_default_route(index: int, gateway: Address) -> Message:
+    fields = {
+        "family": _FAMILIES[gateway.version],
+        "table": _TABLE_MAIN,
+        "proto": _PROTOCOL_STATIC,
+        "type": _UNICAST,
+    }
     return message(rtmsg, _NEWROUTE, NLM_F_CREATE_NEW, fields, [("RTA_GATEWAY", str(gateway)), ("RTA_OIF", index)])
 
 
@@ -92,11 +110,13 @@ def get_links() -> Message:
 
 
 def get_addresses() -> Message:
-    return message(ifaddrmsg, _GETADDR, 0, {"family": _AF_INET})
+    """Of both families."""
+    return message(ifaddrmsg, _GETADDR, 0, {"family": 0})
 
 
 def get_routes() -> Message:
-    return message(rtmsg, _GETROUTE, 0, {"family": _AF_INET})
+    """Of IPv4."""
+    return message(rtmsg, _GETROUTE, 0, {"family": _FAMILIES[4]})
 
 
 def link(answer: Message) -> Link:
@@ -107,13 +127,14 @@ def link(answer: Message) -> Link:
         answer.get_attr("IFLA_MASTER") or 0,
         answer.get_attr("IFLA_IFALIAS") or "",
         answer.get_attr("IFLA_MTU"),
+        answer.get_attr("IFLA_ADDRESS") or "",
     )
 
 
-def address(answer: Message) -> IPv4Interface:
-    return IPv4Interface((answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS"), answer["prefixlen"]))
+def address(answer: Message) -> Interface:
+    return ip_interface((answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS"), answer["prefixlen"]))
 
 
 def route(answer: Message) -> Route:
-    destination = IPv4Network((answer.get_attr("RTA_DST") or "0.0.0.0", answer["dst_len"]))
+    destination = ip_network((answer.get_attr("RTA_DST") or "0.0.0.0", answer["dst_len"]))
     return Route(destination, answer.get_attr("RTA_OIF") or 0, answer.get_attr("RTA_PRIORITY") or 0)

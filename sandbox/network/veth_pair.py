@@ -2,13 +2,14 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
 from sandbox import syscalls
+from sandbox.network import ipv6
 from sandbox.network import route_messages as route
+from sandbox.network.addresses import Lease
 from sandbox.network.bridge_device import Device, delete_link
 from sandbox.network.names import POD_INTERFACE, pod_mac
 from sandbox.network.netlink import NetlinkSocket
@@ -17,12 +18,12 @@ _LOOPBACK_INDEX = 1
 
 
 class Pair(NamedTuple):
+    sandbox_id: str
     host_interface: str
     alias: str
-    address: IPv4Interface
-    gateway: IPv4Address
-    leftover: str
-    """Interface of the pod that had the address before, in case it is still there; or ""."""
+    leases: Sequence[Lease]
+    leftovers: Sequence[str]
+    """Interfaces of the pods that had the addresses before, in case they are still there."""
 
 
 class BridgeGone(OSError):
@@ -50,12 +51,12 @@ def connect(pair: Pair, device: Device, namespace: str) -> None:
 
 def _make(host: NetlinkSocket, pair: Pair, device: Device, namespace: int) -> OSError | None:
     """Why the pair could not get its alias, if so. In one call to the kernel: a pair without alias is nobody's."""
-    if pair.leftover:
-        delete_link(host, pair.leftover)
-    mac = pod_mac(pair.address.ip)
+    for leftover in pair.leftovers:
+        delete_link(host, leftover)
+    mac = pod_mac(pair.leases[0].interface.ip)
     not_made, not_named = host.attempt(
         route.add_pair(pair.host_interface, device.ifindex, device.mtu, POD_INTERFACE, mac, namespace),
-        route.set_alias(pair.host_interface, pair.alias),
+        route.set_port(pair.host_interface, pair.alias),
     )
     if not_made is not None:
         raise _gone(device) or not_made
@@ -72,11 +73,13 @@ def _gone(device: Device) -> BridgeGone | None:
 
 def _configure(pod: NetlinkSocket, pair: Pair) -> None:
     index = socket.if_nametoindex(POD_INTERFACE)
+    if any(lease.interface.version == ipv6.VERSION for lease in pair.leases):
+        ipv6.prepare(POD_INTERFACE)
     pod.request(
         route.set_up(_LOOPBACK_INDEX),
         route.set_up(index),
-        route.add_address(index, pair.address),
-        route.add_default_route(index, pair.gateway),
+        *(route.add_address(index, lease.interface) for lease in pair.leases),
+        *(route.add_default_route(index, lease.gateway) for lease in pair.leases),
     )
 
 

@@ -204,8 +204,6 @@ class FakePods:
 
 
 class FakeNetwork:
-    publishes_host_ports = False
-
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.attached: dict[str, str] = {}

@@ -54,8 +54,6 @@ class CniSettings:
 class CniNetwork:
     """A ``NetworkProvider``. It belongs to one event loop."""
 
-    publishes_host_ports = True
-
     def __init__(self, root: Path, state: Path, settings: CniSettings) -> None:
         """``root`` and ``state``: the server's lasting and volatile folders."""
         self._folder = settings.conf_dir

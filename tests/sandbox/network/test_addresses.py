@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import SandboxError
-from sandbox.network.addresses import AddressBook, gateway, usable
+from sandbox.network.addresses import Address, AddressBook, gateway, usable
 
 SMALL = IPv4Network("10.0.0.0/29")
 
@@ -96,7 +96,7 @@ def test_without_a_range_there_is_no_address() -> None:
 def test_nobody_ever_gets_what_another_holds(steps: list[tuple[str, int]]) -> None:
     ranges = [SMALL, IPv4Network("10.0.0.0/28"), IPv4Network("10.0.0.4/30")]
     made = book()
-    held: dict[str, IPv4Address] = {}
+    held: dict[str, Address] = {}
     for action, number in steps:
         holder = str(number)
         if action == "use":

@@ -109,7 +109,7 @@ def test_the_world_sees_a_pod_as_the_host(host: Host, monkeypatch: pytest.Monkey
 
     async def test() -> None:
         if program == "iptables":
-            monkeypatch.setattr("sandbox.network.masquerade.Nftables", KernelWithoutNftables)
+            monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
         world = host.world()
         network = host.network()
         await network.open()
@@ -136,13 +136,13 @@ class KernelWithoutNftables:
     def __init__(self, bridge: str) -> None:
         pass
 
-    def present(self) -> bool:
+    def try_out(self) -> None:
         raise OSError(93, "Protocol not supported")
 
 
 def test_without_any_masquerade_pods_work_locally(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
-        monkeypatch.setattr("sandbox.network.masquerade.Nftables", KernelWithoutNftables)
+        monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
         monkeypatch.setenv("PATH", "/nowhere")
         network = host.network()
         await network.open()
@@ -541,7 +541,7 @@ def test_nothing_stays_after_teardown(host: Host) -> None:
 # ---- the range the kubelet announces --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cidr", ["10.244.3.0/24", "10.244.3.0/24,fd00:1::/64", "fd00:1::/64, 10.244.3.0/24"])
+@pytest.mark.parametrize("cidr", ["10.244.3.0/24", "10.244.3.0/24,10.245.0.0/24", "10.244.3.0/24,fd00:1::/64"])
 def test_new_pods_get_addresses_of_the_announced_range_and_old_ones_keep_theirs(host: Host, cidr: str) -> None:
     async def test() -> None:
         network = host.network(subnet="10.77.0.0/24")
@@ -575,8 +575,8 @@ def test_the_announced_range_is_remembered(host: Host) -> None:
     host.run_test(test)
 
 
-@pytest.mark.parametrize("cidr", ["", " , ", "nonsense", "10.244.3.7/24", "10.244.3.0/31", "fd00:1::/64"])
-def test_what_is_no_ipv4_range_changes_nothing(host: Host, cidr: str) -> None:
+@pytest.mark.parametrize("cidr", ["", " , ", "nonsense", "10.244.3.7/24", "10.244.3.0/31", "fd00:1::/127"])
+def test_what_is_no_range_changes_nothing(host: Host, cidr: str) -> None:
     async def test() -> None:
         network = host.network(subnet="10.77.0.0/24")
         await network.open()
@@ -616,6 +616,52 @@ def test_another_interface_of_that_name(host: Host) -> None:
         network = host.network(bridge="taken")
         await network.open()
         assert "interface taken is there and is no bridge: remove it or set network.bridge" in network.condition()[2]
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_a_bridge_of_somebody_else_is_left_alone(host: Host) -> None:
+    async def test() -> None:
+        run("ip", "link", "add", "taken", "type", "bridge")
+        network = host.network(bridge="taken")
+        await network.open()
+        assert "bridge taken is there and is not wasmlet's: remove it or set network.bridge" in network.condition()[2]
+        with pytest.raises(SandboxError, match="is not wasmlet's"):
+            await attach(network, host.pod())
+        await network.close()
+        assert "taken" in links()
+
+    host.run_test(test)
+
+
+@pytest.mark.parametrize("address", ["10.77.0.1/24", "10.77.0.200/16", "10.77.0.9/32", "fd00:77::1/64"])
+def test_a_range_in_which_somebody_else_has_an_address(host: Host, address: str) -> None:
+    async def test() -> None:
+        run("ip", "link", "add", "other", "type", "bridge")
+        run("ip", "address", "add", address, "dev", "other")
+        network = host.network(subnet="10.77.0.0/24,fd00:77::/64")
+        await network.open()
+        assert f"interface other of this host has {address}; take it off that interface" in network.condition()[2]
+        pod = host.pod()
+        with pytest.raises(SandboxError, match="interface other of this host has"):
+            await network.attach(pod.sandbox_id, pod.netns_path)
+        assert not ports()
+        run("ip", "link", "del", "other")
+        assert (await network.attach(pod.sandbox_id, pod.netns_path)).ips == ["10.77.0.2", "fd00:77::2"]
+        await network.close()
+
+    host.run_test(test)
+
+
+@pytest.mark.parametrize("address", ["10.77.0.0/32", "10.0.0.7/8"])
+def test_an_address_that_no_pod_can_have_is_none_of_ours(host: Host, address: str) -> None:
+    async def test() -> None:
+        run("ip", "link", "add", "other", "type", "bridge")
+        run("ip", "address", "add", address, "dev", "other")
+        network = host.network(subnet="10.77.0.0/24")
+        await network.open()
+        assert await attach(network, host.pod()) == "10.77.0.2"
         await network.close()
 
     host.run_test(test)

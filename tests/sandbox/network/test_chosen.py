@@ -18,12 +18,10 @@ def test_pods_of_plugins_are_detached_by_plugins_after_a_change_to_the_own_netwo
         await former.open()
         pod = host.pod()
         attachment = await former.attach(pod.sandbox_id, pod.netns_path)
-        assert former.publishes_host_ports
         await former.close()
         without = CniNetwork(host.folder / "root", host.folder / "state", CniSettings(None, (cni.bin_dir,), 60))
         network = ChosenNetwork(without, host.network())
         await network.open()
-        assert not network.publishes_host_ports
         assert network.condition() == (True, "BridgeReady", "")
         network.restore(pod.sandbox_id, attachment.state)
         await network.sweep({pod.sandbox_id})

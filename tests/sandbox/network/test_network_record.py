@@ -1,15 +1,15 @@
-from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from sandbox import records
 from sandbox.network.network_record import NetworkRecord, load, save
+from sandbox.network.subnets import parse_subnets
 
 
-@pytest.mark.parametrize("pod_cidr", [None, IPv4Network("10.244.0.0/24")])
-def test_what_is_saved_is_loaded(tmp_path: Path, pod_cidr: IPv4Network | None) -> None:
-    record = NetworkRecord(IPv4Network("10.88.1.0/24"), pod_cidr)
+@pytest.mark.parametrize("pod_cidr", ["", "10.244.0.0/24", "10.244.0.0/24,fd00::/64"])
+def test_what_is_saved_is_loaded(tmp_path: Path, pod_cidr: str) -> None:
+    record = NetworkRecord(parse_subnets("10.88.1.0/24"), parse_subnets(pod_cidr) if pod_cidr else ())
     save(tmp_path, record)
     assert load(tmp_path) == record
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import InvalidSpec, SandboxError
-from sandbox.network.subnets import POOL, free_subnet, parse_subnet, split_pod_cidr
+from sandbox.network.subnets import POOL, free_subnet, parse_subnets, split_pod_cidr, written
 
 
 def networks(*texts: str) -> list[IPv4Network]:
@@ -50,21 +50,30 @@ def test_it_overlaps_nothing(used: list[IPv4Network]) -> None:
         assert not any(chosen.overlaps(network) for network in used)
 
 
-@pytest.mark.parametrize("text", ["", "x", "10.88.3.0/33", "10.88.3.1/24", "fd00::/64", "10.88.3.0/31"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "10.88.3.0/33", "10.88.3.1/24", "fd00::/127", "10.88.3.0/31", "10.0.0.0/8,10.88.3.0/24", "10.88.3.0/24,"],
+)
 def test_what_is_no_range_for_pods(text: str) -> None:
     with pytest.raises(InvalidSpec):
-        parse_subnet(text)
+        parse_subnets(text)
+
+
+@pytest.mark.parametrize("text", ["10.88.3.0/24", "fd00::/64", "10.88.3.0/24,fd00::/64", "fd00::/126,10.88.3.0/30"])
+def test_ranges_are_written_as_they_are_read(text: str) -> None:
+    assert written(parse_subnets(text)) == text
 
 
 @pytest.mark.parametrize(
-    ("cidr", "range_", "unused"),
+    ("cidr", "ranges", "unused"),
     [
-        ("", None, []),
+        ("", "", []),
         ("10.1.0.0/16", "10.1.0.0/16", []),
-        ("fd00::/64, 10.1.0.0/16", "10.1.0.0/16", ["fd00::/64"]),
+        ("fd00::/64, 10.1.0.0/16", "fd00::/64,10.1.0.0/16", []),
         ("10.1.0.0/16,10.2.0.0/16", "10.1.0.0/16", ["10.2.0.0/16"]),
-        ("fd00::/64", None, ["fd00::/64"]),
+        ("fd00::/64", "fd00::/64", []),
     ],
 )
-def test_the_first_ipv4_range_of_what_is_announced(cidr: str, range_: str | None, unused: list[str]) -> None:
-    assert split_pod_cidr(cidr) == (IPv4Network(range_) if range_ else None, unused)
+def test_the_first_range_of_each_family_of_what_is_announced(cidr: str, ranges: str, unused: list[str]) -> None:
+    found, rest = split_pod_cidr(cidr)
+    assert (written(found), rest) == (ranges, unused)

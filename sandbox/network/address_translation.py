@@ -1,0 +1,42 @@
+"""Addresses translated between pods and the world: by nftables, by iptables where there is none, or not at all.
+
+Pods reach the world behind the host's address (masquerade), and the world reaches the ports they publish on the host.
+"""
+
+import shutil
+from collections.abc import Sequence
+from typing import Protocol
+
+from sandbox.network.addresses import Network
+from sandbox.network.host_ports import PublishedPort
+from sandbox.network.iptables import Iptables
+from sandbox.network.nftables import Nftables, unsupported
+
+
+class AddressTranslation(Protocol):
+    """Its methods block and raise OSError."""
+
+    def apply(self, ranges: Sequence[Network]) -> None:
+        """Masquerade these ranges and no others. Published ports stay, if all of it is still there."""
+
+    def publish(self, ports: Sequence[PublishedPort]) -> None:
+        """These and no others."""
+
+    def present(self) -> bool:
+        """Whether what was applied is still there."""
+
+    def remove(self) -> None:
+        """Idempotent."""
+
+
+def find_translation(bridge: str) -> AddressTranslation | None:
+    """What this machine offers, tried out; None if nothing. Raises OSError, as for lack of rights."""
+    nftables = Nftables(bridge)
+    try:
+        nftables.try_out()
+    except OSError as error:
+        if not unsupported(error):
+            raise
+        program = shutil.which("iptables")
+        return Iptables(bridge, program) if program else None
+    return nftables

@@ -1,0 +1,113 @@
+"""UDP flows that the kernel remembers, by ctnetlink: as long as they go on, each goes where its first packet went.
+
+So a port that a pod begins to publish would be missed by who has sent to it before, and one that another pod takes over
+would still lead to the former. TCP has no such trouble: every connection is a flow of its own.
+"""
+
+import errno
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from sandbox.network import route_messages as route
+from sandbox.network.addresses import Address
+from sandbox.network.host_ports import PublishedPort, overlaps
+from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, NetlinkSocket
+
+_GET, _DELETE = 0x101, 0x102
+_HEADER_BYTES = 20
+"""Of netlink and of nfnetlink."""
+_ATTRIBUTE_TYPE = 0x3FFF
+_NESTED = 0x8000
+_ORIGINAL, _REPLY = 1, 2
+_ADDRESSES, _PROTOCOL = 1, 2
+_SOURCES, _DESTINATIONS = (1, 3), (2, 4)
+_PROTOCOL_NUMBER, _DESTINATION_PORT = 1, 3
+_UDP = 17
+_FAMILIES = {4: 2, 6: 10}
+
+
+class _Flow(NamedTuple):
+    family: int
+    original: bytes
+    """The attribute that names it to the kernel."""
+    addressed_to: Address
+    port: int
+    answered_by: Address
+
+
+def forget_direct(ports: Sequence[PublishedPort]) -> None:
+    """Flows to these ports of the host itself, which are the pods' from now on. Raises OSError."""
+    ports = _udp(ports)
+    if ports:
+        _forget(ports, lambda flow, port: flow.addressed_to == flow.answered_by)
+
+
+def forget_translated(ports: Sequence[PublishedPort]) -> None:
+    """Flows that went to the pods by these ports. Raises OSError."""
+    ports = _udp(ports)
+    if ports:
+        _forget(ports, lambda flow, port: flow.answered_by == port.pod)
+
+
+def _udp(ports: Sequence[PublishedPort]) -> list[PublishedPort]:
+    return [port for port in ports if port.protocol == "udp"]
+
+
+def _forget(ports: Sequence[PublishedPort], stale: Callable[[_Flow, PublishedPort], bool]) -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        for version in sorted({port.host.version for port in ports}):
+            own = [port for port in ports if port.host.version == version]
+            flows = [flow for flow in _flows(netlink, _FAMILIES[version]) if _is_of(flow, own, stale)]
+            here = _host_addresses() if flows else set()
+            for flow in flows:
+                if flow.addressed_to in here:
+                    _delete(netlink, flow)
+
+
+def _is_of(flow: _Flow, ports: Sequence[PublishedPort], stale: Callable[[_Flow, PublishedPort], bool]) -> bool:
+    return any(
+        port.host_port == flow.port and overlaps(port.host, flow.addressed_to) and stale(flow, port) for port in ports
+    )
+
+
+def _host_addresses() -> set[Address]:
+    with NetlinkSocket() as host:
+        return {route.address(answer).ip for answer in host.dump(route.get_addresses())}
+
+
+def _flows(netlink: NetlinkSocket, family: int) -> Iterator[_Flow]:
+    for data in netlink.dump_encoded(_message(_GET, family, b"")):
+        found = dict(_attributes(data[_HEADER_BYTES:]))
+        protocol = dict(_attributes(dict(_attributes(found[_ORIGINAL]))[_PROTOCOL]))
+        if protocol[_PROTOCOL_NUMBER][0] == _UDP:
+            original, reply = (_addresses(found[direction]) for direction in (_ORIGINAL, _REPLY))
+            (port,) = struct.unpack_from(">H", protocol[_DESTINATION_PORT])
+            to, answered_by = (
+                next(at[kind] for kind in kinds if kind in at)
+                for at, kinds in ((original, _DESTINATIONS), (reply, _SOURCES))
+            )
+            yield _Flow(family, found[_ORIGINAL], ip_address(to), port, ip_address(answered_by))
+
+
+def _addresses(tuple_: bytes) -> dict[int, bytes]:
+    return dict(_attributes(dict(_attributes(tuple_))[_ADDRESSES]))
+
+
+def _delete(netlink: NetlinkSocket, flow: _Flow) -> None:
+    original = struct.pack("=HH", len(flow.original) + 4, _NESTED | _ORIGINAL) + flow.original
+    for refusal in netlink.attempt(_message(_DELETE, flow.family, original)):
+        if refusal is not None and refusal.errno != errno.ENOENT:
+            raise refusal
+
+
+def _message(number: int, family: int, attributes: bytes) -> EncodedMessage:
+    return EncodedMessage(number, 0, struct.pack(">BBH", family, 0, 0) + attributes)
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        yield kind & _ATTRIBUTE_TYPE, data[4:length]
+        data = data[(length + 3) & ~3 :]

@@ -1,0 +1,377 @@
+"""Ports of the host that lead to pods on wasmlet's own bridge."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sandbox.errors import SandboxError
+from sandbox.network import veth_pair
+from sandbox.network.bridge import BridgeNetwork
+from sandbox.network.provider import Attachment, HostPort, PodRequest
+from tests.prerequisites import require_tool
+from tests.sandbox.network.conftest import HOST_IN_WORLD, WORLD, Host, Pod, links, ports, run
+from tests.sandbox.network.test_bridge import KernelWithoutNftables
+
+SUBNET = "10.77.0.0/24,fd00:77::/64"
+GATEWAYS = ("10.77.0.1", "fd00:77::1")
+WEB = (HostPort(8080, 80, "tcp", ""), HostPort(53, 80, "udp", "0.0.0.0"), HostPort(81, 80, "tcp", "127.0.0.1"))
+
+TELL_CALLERS = """
+import socket, threading
+def tcp():
+    server = socket.create_server(('::', 80), family=socket.AF_INET6, dualstack_ipv6=True)
+    print(flush=True)
+    while True:
+        caller, address = server.accept()
+        caller.sendall(address[0].removeprefix('::ffff:').encode())
+        caller.close()
+udp = socket.socket(type=socket.SOCK_DGRAM)
+udp.bind(('0.0.0.0', 80))
+threading.Thread(target=tcp).start()
+while True:
+    _, address = udp.recvfrom(100)
+    udp.sendto(address[0].encode(), address)
+"""
+CALL = {
+    "tcp": "import socket; print(socket.create_connection(('{}', {}), 5).recv(100).decode())",
+    "udp": "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(5); s.connect(('{}', {}));"
+    "s.send(b'x'); print(s.recv(100).decode())",
+}
+
+
+def request(name: str = "web", *wanted: HostPort) -> PodRequest:
+    return PodRequest(name, "prod", host_ports=wanted or WEB)
+
+
+async def attach(network: BridgeNetwork, pod: Pod, *wanted: HostPort, name: str = "web") -> Attachment:
+    return await network.attach(pod.sandbox_id, pod.netns_path, request(name, *wanted))
+
+
+@contextmanager
+def telling_callers(pod: Pod) -> Iterator[None]:
+    """The pod tells each caller at its port 80 who it is."""
+    server = pod.start_python(TELL_CALLERS)
+    try:
+        assert server.stdout
+        server.stdout.readline()
+        yield
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def seen(caller: Pod | None, protocol: str, address: str, port: int) -> str:
+    """Who the pod sees when it is called; the caller is the host if it is no pod. "" if nobody answers."""
+    program = CALL[protocol].format(address, port)
+    try:
+        return caller.python(program) if caller else run(sys.executable, "-c", program).strip()
+    except AssertionError as error:
+        assert "refused" in str(error)  # noqa: PT017
+        return ""
+
+
+def rules() -> str:
+    return run("nft", "list", "ruleset")
+
+
+def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    require_tool("nft")
+    require_tool(program)
+    if program == "iptables":
+        monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
+
+
+@pytest.mark.parametrize(("program", "in_bridge"), [("nft", "0"), ("nft", "1"), ("iptables", "1")])
+def test_they_lead_to_the_pod_from_everywhere(
+    host: Host, monkeypatch: pytest.MonkeyPatch, program: str, in_bridge: str
+) -> None:
+    use(monkeypatch, program)
+
+    async def test() -> None:
+        before = rules(), set(links())
+        world = host.world()
+        for family in ("ip", "ip6"):  # whether the kernel translates within a bridge, as kube-proxy wants it
+            run("sysctl", "-w", f"net.bridge.bridge-nf-call-{family}tables={in_bridge}")
+        run("ip", "addr", "add", "2001:db8::2/64", "dev", "uplink", "nodad")
+        world.run("ip", "addr", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        pod, other = host.pods(2)
+        attachment = await attach(network, pod)
+        await network.attach(other.sandbox_id, other.netns_path)
+        gateway, gateway_ipv6 = GATEWAYS
+        with telling_callers(pod):
+            assert seen(world, "tcp", HOST_IN_WORLD, 8080) == WORLD
+            assert seen(world, "tcp", "2001:db8::2", 8080) == "2001:db8::1"
+            assert seen(world, "udp", HOST_IN_WORLD, 53) == WORLD
+            assert seen(None, "tcp", HOST_IN_WORLD, 8080) == HOST_IN_WORLD
+            assert seen(None, "tcp", "2001:db8::2", 8080) == "2001:db8::2"
+            for protocol, port in (("tcp", 8080), ("tcp", 81), ("udp", 53)):
+                assert seen(None, protocol, "127.0.0.1", port) == gateway
+            for caller in (pod, other):
+                assert seen(caller, "tcp", HOST_IN_WORLD, 8080) == gateway
+                assert seen(caller, "tcp", "2001:db8::2", 8080) == gateway_ipv6
+                assert seen(caller, "udp", HOST_IN_WORLD, 53) == gateway
+            assert seen(other, "tcp", "10.77.0.2", 80) == "10.77.0.3"
+            assert seen(world, "tcp", HOST_IN_WORLD, 81) == ""
+            assert seen(None, "tcp", "::1", 8080) == ""
+            await network.detach(pod.sandbox_id, attachment.state)
+            assert seen(None, "tcp", HOST_IN_WORLD, 8080) == ""
+        assert "10.77.0.2" not in rules()
+        await network.teardown()
+        assert "wasmlet" not in rules()
+        assert "WL-" not in rules()
+        assert set(links()) - before[1] == {"uplink"}
+        await network.close()
+
+    host.run_test(test)
+
+
+@pytest.mark.parametrize("program", ["nft", "iptables"])
+def test_a_pod_does_not_reach_the_hosts_loopback(host: Host, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    use(monkeypatch, program)
+
+    async def test() -> None:
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        pod = host.pod()
+        await attach(network, pod)
+        # As a guest with the right to it would send it: to the bridge, for an address that nobody routes.
+        pod.run("ip", "link", "set", "lo", "down")
+        pod.run("ip", "addr", "del", "127.0.0.1/8", "dev", "lo")
+        pod.run("sysctl", "-w", "net.ipv4.conf.eth0.route_localnet=1")
+        pod.run("ip", "route", "add", "127.0.0.1/32", "via", "10.77.0.1", "dev", "eth0")
+        with socket.socket(type=socket.SOCK_DGRAM) as service:
+            service.bind(("127.0.0.1", 9))
+            service.settimeout(1)
+            send = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 9))"
+            pod.python(send)
+            with pytest.raises(TimeoutError):
+                service.recv(1)
+            run("nft", "flush", "chain", *_guard(program, network))
+            pod.python(send)
+            assert service.recv(1) == b"x", "what the guard keeps away is there without it"
+        await network.close()
+
+    host.run_test(test)
+
+
+def _guard(program: str, network: BridgeNetwork) -> tuple[str, ...]:
+    bridge = next(name for name, link in links().items() if link.get("linkinfo", {}).get("info_kind") == "bridge")
+    return ("ip", f"wasmlet-{bridge}", "guard") if program == "nft" else ("ip", "raw", "PREROUTING")
+
+
+# ---- conflicts ------------------------------------------------------------------------------------------------------
+
+
+def test_a_port_of_another_pod_is_refused_and_nothing_is_left(host: Host) -> None:
+    require_tool("nft")
+
+    async def test() -> None:
+        network = host.network(subnet="10.77.0.0/29")
+        await network.open()
+        first, second, third = host.pods(3)
+        attachment = await attach(network, first, name="first")
+        before = rules(), ports()
+        for _ in range(10):  # more often than the range has addresses
+            with pytest.raises(SandboxError, match=r"8080/tcp of pod prod/second is that of pod prod/first \(sandbox"):
+                await attach(network, second, name="second")
+        assert (rules(), ports()) == before
+        await attach(network, third, HostPort(8080, 80, "udp", ""))
+        first.end()
+        await network.detach(first.sandbox_id, attachment.state)
+        await attach(network, second, name="second")
+        with telling_callers(second):
+            assert seen(None, "tcp", "127.0.0.1", 8080) == "10.77.0.1"
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_a_port_of_a_process_is_refused_and_nothing_is_left(host: Host) -> None:
+    require_tool("nft")
+
+    async def test() -> None:
+        network = host.network(subnet="10.77.0.0/30")
+        await network.open()
+        pod = host.pod()
+        before = rules(), ports()
+        with (
+            socket.create_server(("127.0.0.1", 8080)),
+            pytest.raises(
+                SandboxError, match="8080/tcp of pod prod/web is used by a process of this host, at 127.0.0.1"
+            ),
+        ):
+            await attach(network, pod)
+        assert (rules(), ports()) == before
+        await attach(network, pod)
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_what_fails_later_takes_the_port_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_tool("nft")
+
+    async def test() -> None:
+        network = host.network(subnet="10.77.0.0/29")
+        await network.open()
+        pod, other = host.pods(2)
+        before = rules()
+
+        def fail(*arguments: object) -> None:
+            assert "8080" in rules()
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(veth_pair, "connect", fail)
+            with pytest.raises(SandboxError, match="No space left"):
+                await attach(network, pod)
+        assert rules() == before
+        await attach(network, other)
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_without_anything_that_translates_they_are_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
+        monkeypatch.setenv("PATH", "/nowhere")
+        network = host.network(subnet="10.77.0.0/30")
+        await network.open()
+        monkeypatch.undo()
+        pod = host.pod()
+        with pytest.raises(SandboxError, match="host port 8080 cannot be published: this machine translates no addr"):
+            await attach(network, pod)
+        assert (await network.attach(pod.sandbox_id, pod.netns_path)).ips == ["10.77.0.2"]
+        await network.close()
+
+    host.run_test(test)
+
+
+# ---- UDP flows ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["nft", "iptables"])
+def test_who_goes_on_sending_is_heard_by_whoever_publishes_the_port(
+    host: Host, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    use(monkeypatch, program)
+    port = HostPort(53, 80, "udp", "")
+
+    async def test() -> None:
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        with socket.socket(type=socket.SOCK_DGRAM) as caller:
+            caller.settimeout(5)
+            caller.connect(("127.0.0.1", 53))
+
+            def answer() -> str:
+                try:
+                    caller.send(b"x")
+                    return caller.recv(100).decode()
+                except ConnectionRefusedError:
+                    return ""
+
+            assert (answer(), answer()) == ("", "")
+            for pod in host.pods(2):
+                attachment = await attach(network, pod, port)
+                with telling_callers(pod):
+                    assert answer() or answer() == "10.77.0.1"  # the first call may be told of the last refusal
+                await network.detach(pod.sandbox_id, attachment.state)
+            assert (answer() or answer()) == ""
+        await network.close()
+
+    host.run_test(test)
+
+
+# ---- restarts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["nft", "iptables"])
+def test_they_work_while_the_server_is_away_and_go_with_the_pod(
+    host: Host, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    use(monkeypatch, program)
+
+    async def test() -> None:
+        first = host.network(subnet=SUBNET)
+        await first.open()
+        kept, dead = host.pods(2)
+        attachment = await attach(first, kept)
+        await attach(first, dead, HostPort(99, 80, "tcp", ""))
+        await first.close()  # as a killed server leaves it, but for the name
+        with telling_callers(kept):
+            assert seen(None, "tcp", "127.0.0.1", 8080) == "10.77.0.1"
+            dead.end()
+            second = host.network(subnet=SUBNET)
+            await second.open()
+            assert seen(None, "tcp", "127.0.0.1", 8080) == "10.77.0.1", "between start and recovery"
+            await second.detach(dead.sandbox_id, {})
+            second.restore(kept.sandbox_id, attachment.state)
+            await second.sweep({kept.sandbox_id})
+            assert "99" not in [word for line in rules().splitlines() for word in line.split()]
+            assert seen(None, "tcp", "127.0.0.1", 8080) == "10.77.0.1"
+            other = host.pod()
+            with pytest.raises(SandboxError, match="is that of pod prod/web"):
+                await attach(second, other, name="other")
+            await second.detach(kept.sandbox_id, attachment.state)
+            assert seen(None, "tcp", "127.0.0.1", 8080) == ""
+        await second.close()
+
+    host.run_test(test)
+
+
+@pytest.mark.parametrize("program", ["nft", "iptables"])
+def test_they_come_back_when_somebody_has_removed_all_rules(
+    host: Host, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    use(monkeypatch, program)
+
+    async def test() -> None:
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        pod = host.pod()
+        await attach(network, pod)
+        run("nft", "flush", "ruleset")
+        other = host.pod()
+        await network.attach(other.sandbox_id, other.netns_path)
+        with telling_callers(pod):
+            assert seen(other, "tcp", "10.77.0.1", 8080) == "10.77.0.1"
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_many_at_once(host: Host) -> None:
+    require_tool("nft")
+
+    async def test() -> None:
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        await network.sweep(set())
+        before = rules(), set(links())
+        pods = host.pods(50)
+        attachments = await asyncio.gather(
+            *(attach(network, pod, HostPort(9000 + number, 80, "tcp", "")) for number, pod in enumerate(pods))
+        )
+        assert len({ip for attachment in attachments for ip in attachment.ips}) == 100
+        assert len(ports()) == 50
+        assert all(f"tcp . {9000 + number} : {each.ips[0]} . 80" in rules() for number, each in enumerate(attachments))
+        pods[0].end()
+        await asyncio.gather(
+            *(network.detach(pod.sandbox_id, each.state) for pod, each in zip(pods, attachments, strict=True))
+        )
+        for pod in pods:
+            pod.end()
+        assert rules() == before[0]
+        while set(links()) != before[1]:
+            await asyncio.sleep(0.01)
+        await network.close()
+
+    host.run_test(test)
