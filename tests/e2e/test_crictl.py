@@ -64,7 +64,7 @@ def test_runtime_config(terminal: Terminal) -> None:
 
 def test_pods_get_addresses_of_the_pod_cidr_once_it_is_announced(terminal: Terminal) -> None:
     before = terminal.crictl.json("inspectp", terminal.run_pod("before"))
-    upper_half = list(IPv4Network(before["info"]["network"]["address"], strict=False).subnets())[1]
+    upper_half = list(IPv4Network(before["info"]["network"]["addresses"][0], strict=False).subnets())[1]
     printed = terminal.crictl.printed("update-runtime-config", "--pod-cidr", str(upper_half))
     assert (printed.status, "Runtime config successfully updated" in printed.err) == (0, True)
     after = terminal.crictl.json("inspectp", terminal.run_pod("after"))

@@ -26,7 +26,6 @@ _PATIENCE = 900
 
 _APART = (
     "port mapping with only container port",
-    "port mapping with host port",
     "should support network$",
     r"should support portforward \[Conformance",
     "should support portforward in host network",
