@@ -10,6 +10,8 @@ from cri_server.streaming.transport import Buffer
 
 _MOST_UNASKED_BYTES = 1 << 20
 """Of answers to what a client sent (pings, refusals) that it does not take: then it is not read from either."""
+_NOBODY_YET = object()
+"""Holds a connection until somebody receives."""
 
 
 class Connection(asyncio.Protocol):
@@ -34,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(0)  # who is told "taken" may let go of what was written
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.hold(_NOBODY_YET)
         self._begin(self)
 
     def data_received(self, data: bytes) -> None:
@@ -68,6 +71,7 @@ class Connection(asyncio.Protocol):
         """``receive`` must not raise."""
         if not self.gone.done():
             self._receive = receive
+        self.release(_NOBODY_YET)
 
     def hold(self, holder: object) -> None:
         """Nothing more is received until every holder has released it: the client's TCP has to wait."""

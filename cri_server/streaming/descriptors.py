@@ -18,7 +18,6 @@ class DescriptorReader:
     def __init__(self, descriptor: int, stack: ExitStack) -> None:
         stack.callback(self.close)
         self._descriptor = descriptor
-        self._loop = asyncio.get_running_loop()
         self.is_silent = False
         """Is it waited for that something is written?"""
         _widen(descriptor)
@@ -41,7 +40,7 @@ class DescriptorReader:
     async def _readable(self) -> None:
         self.is_silent = True
         try:
-            await _ready(self._loop.add_reader, self._loop.remove_reader, self._descriptor)
+            await until_readable(self._descriptor)
         finally:
             self.is_silent = False
 
@@ -58,7 +57,6 @@ class DescriptorWriter:
     def __init__(self, descriptor: int, stack: ExitStack) -> None:
         stack.callback(self.close)
         self._descriptor = descriptor
-        self._loop = asyncio.get_running_loop()
         _widen(descriptor)
 
     async def write(self, data: Buffer) -> None:
@@ -68,13 +66,23 @@ class DescriptorWriter:
             try:
                 view = view[os.write(self._descriptor, view) :]
             except BlockingIOError:
-                await _ready(self._loop.add_writer, self._loop.remove_writer, self._descriptor)
+                await until_writable(self._descriptor)
 
     def close(self) -> None:
         """Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+async def until_readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    await _ready(loop.add_reader, loop.remove_reader, descriptor)
+
+
+async def until_writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    await _ready(loop.add_writer, loop.remove_writer, descriptor)
 
 
 async def _ready(

@@ -9,13 +9,14 @@ Either way of a connection ends for itself. A client may have many pairs at a ti
 import asyncio
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
 from cri_server.errors import ServerError
+from cri_server.streaming.descriptors import until_writable
 from cri_server.streaming.errors import ClientGone, StreamReset
 from cri_server.streaming.target import PortTarget
 from cri_server.streaming.tasks import first_of, stop
@@ -23,6 +24,7 @@ from cri_server.streaming.transport import PIECE_BYTES, Carrier, Stream
 from sandbox.errors import SandboxError
 
 _ROLES = ("error", "data")
+_SECONDS_TO_TAKE_SOMETHING = 60.0
 _NO_READER = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 log = structlog.get_logger()
@@ -122,10 +124,10 @@ class PortForwardSession:
         port = int(pair.streams["data"].headers["port"])
         try:
             with await self._target.dial(port) as connection:
-                await _Forward(connection, pair.streams["data"], pair.streams["error"]).run()
+                await _Forward(connection, pair, lambda: len(self._forwards) > 1).run()
         except StreamReset:
             pair.streams["error"].end()
-        except (ServerError, SandboxError, OSError) as error:
+        except (ServerError, SandboxError, OSError, _Stuck) as error:
             await pair.fail(self._failed(port, str(error)))
         except Exception as error:
             log.exception("port-forward failed unexpectedly", exc_info=error)
@@ -141,15 +143,22 @@ def _key(stream: Stream) -> str:
     return stream.headers.get("requestid") or f"stream {first_id}"
 
 
+class _Stuck(Exception):
+    pass
+
+
 class _Forward:
-    def __init__(self, connection: socket.socket, data: Stream, error: Stream) -> None:
+    """``has_others``: are there other pairs on the client's connection?"""
+
+    def __init__(self, connection: socket.socket, pair: _Pair, has_others: Callable[[], bool]) -> None:
         self._connection = connection
-        self._data = data
-        self._error = error
+        self._data = pair.streams["data"]
+        self._error = pair.streams["error"]
+        self._has_others = has_others
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
-        """Raises StreamReset when the client, OSError when the pod gives the connection up, ClientGone."""
+        """Raises StreamReset when the client, OSError when the pod gives the connection up, _Stuck, ClientGone."""
         ways = [asyncio.create_task(self._up()), asyncio.create_task(self._down())]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
@@ -163,12 +172,32 @@ class _Forward:
     async def _up(self) -> None:
         try:
             while data := await self._data.read():
-                await self._loop.sock_sendall(self._connection, data)
+                await self._hand_over(memoryview(data))
             self._connection.shutdown(socket.SHUT_WR)
         except OSError as error:
             if error.errno not in _NO_READER:
                 raise
             self._data.inbox.discard()  # what the pod still says is worth reading
+
+    async def _hand_over(self, data: memoryview) -> None:
+        while data:
+            try:
+                data = data[self._connection.send(data) :]
+            except BlockingIOError:
+                await self._until_it_takes_more()
+
+    async def _until_it_takes_more(self) -> None:
+        """A pod that takes nothing may take its time, but not that of others: nothing can be received past what it has
+        not taken."""
+        while True:
+            try:
+                async with asyncio.timeout(_SECONDS_TO_TAKE_SOMETHING):
+                    return await until_writable(self._connection.fileno())
+            except TimeoutError:
+                if self._data.inbox.is_in_the_way and self._has_others():
+                    raise _Stuck(
+                        f"the pod has taken nothing for {_SECONDS_TO_TAKE_SOMETHING:g} s, and others waited behind it"
+                    ) from None
 
     async def _down(self) -> None:
         """Once the pod has said all, nothing can go wrong that the client could be told."""

@@ -117,6 +117,11 @@ class Inbox:
         self._pieces.clear()
         self._count(-self.unread)
 
+    @property
+    def is_in_the_way(self) -> bool:
+        """Is so much unread that nothing can be received on other streams either?"""
+        return self.unread > _MOST_UNREAD_BYTES // 2
+
     def _count(self, size: int) -> None:
         self.unread += size
         if size > 0:
