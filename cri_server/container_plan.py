@@ -18,7 +18,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from cri_server.seccomp_profile import check_seccomp
-from cri_server.socket_shim import socket_shim
+from cri_server.socket_shim import needs_shim, socket_shim
 from image_store.image import Image
 from sandbox import network_access
 from sandbox.identity import Identity, resolve_identity
@@ -98,7 +98,8 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     container_network.check_support(config, plan.command.program, plan.network, runtime.pods.socket_refusal)
     plan.ports = _ports(runtime, plan)
     check_seccomp(config, policy_of(plan.network, plan.command.program.opens_sockets, bool(plan.ports)))
-    plan.socket_shim = await socket_shim(runtime, len(plan.ports))
+    if needs_shim(plan.command.program, len(plan.ports), config.linux.security_context):
+        plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
 
 

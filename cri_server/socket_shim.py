@@ -1,16 +1,30 @@
-"""Compiled code of the shim by which modules of WASI preview 1 use listening sockets. Made when it is first needed."""
+"""Compiled code of the shim by which modules of WASI preview 1 use listening sockets, and learn of read-only file
+systems. Made when it is first needed.
+"""
 
+from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
+from image_store.image import Program
 from sandbox.wasm import preview1_shim
 
 _HOLDER = "socket shim"
 """As long as the server runs: the next one makes it anew where nothing was kept."""
 
 
+_NEVER_THERE = ("/proc/", "/sys/")
+"""What the kubelet makes read-only for every container is below, where a guest has nothing."""
+
+
+def needs_shim(program: Program, listeners: int, context: cri.LinuxContainerSecurityContext) -> bool:
+    """It costs a guest some 0.1 ms and 0.1 MB. Modules that could listen are large, and get it in any case."""
+    if program.kind != "module":
+        return False
+    is_partly_readonly = any(not path.startswith(_NEVER_THERE) for path in context.readonly_paths)
+    return bool(listeners) or program.accepts or context.readonly_rootfs or is_partly_readonly
+
+
 async def socket_shim(runtime: Runtime, listeners: int) -> list[str]:
-    """Paths of the front and the back for so many listening sockets; none for none. Raises what the store says."""
-    if not listeners:
-        return []
+    """Paths of the front and the back for so many listening sockets. Raises what the store says."""
     texts = [preview1_shim.front(), preview1_shim.back(listeners)]
     paths = [await runtime.images.runtime_module(text.encode(), "the socket shim", _HOLDER) for text in texts]
     return [str(path) for path in paths]

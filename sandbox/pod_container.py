@@ -97,7 +97,7 @@ class PodContainer:
 
     def _socket_shim(self, engine: Engine) -> SocketShim | None:
         """Its code comes opened, as all that the pod process needs of the host."""
-        if not self.spec.listen:
+        if not self.spec.socket_shim:
             return None
         front, back = (self._files[name] for name in SHIM)
         return engine.socket_shim(self.spec.socket_shim, front, back)

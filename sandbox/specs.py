@@ -94,7 +94,7 @@ class GuestSpec(NamedTuple):
     listen: list[int] = []  # noqa: RUF012
     """TCP ports whose listening sockets the guest, a module, gets from descriptor 3 on."""
     socket_shim: list[str] = []  # noqa: RUF012
-    """Paths of the compiled code of the shim's front and back, which a guest with listening sockets needs."""
+    """Paths of the compiled code of the shim's front and back, for a module; one with listening sockets needs it."""
     network: str = network_access.FULL
     """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
     opens_sockets: bool = False

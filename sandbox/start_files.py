@@ -5,8 +5,8 @@ run             the record of its run, to be written
 log             the container's log, if it has one
 namespace       keeps the container's mounts
 folder          the root of these, with the container's root and its compiled code in it
-listener0, …    its listening sockets, if it has any, and for them
-shim_front      the compiled code of the shim
+listener0, …    its listening sockets, if it has any
+shim_front      the compiled code of the shim, if it has one
 shim_back
 terminal        both ends of its terminal, if it has one
 guest_terminal
@@ -73,6 +73,8 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         if spec.tty:
             for name, descriptor in zip(("terminal", "guest_terminal"), os.openpty(), strict=True):
                 files.add(name, descriptor)
+        if spec.socket_shim:
+            _open_shim(files, spec)
         if spec.listen:
             _open_listeners(files, spec, network)
         place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
@@ -88,10 +90,13 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         raise StartFailure(str(error)) from error
 
 
-def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
-    """In the pod's network, where this thread stays. A pod process has no right to take a port below 1024."""
+def _open_shim(files: StartFiles, spec: GuestSpec) -> None:
     for name, path in zip(SHIM, spec.socket_shim, strict=True):
         files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
+    """In the pod's network, where this thread stays. A pod process has no right to take a port below 1024."""
     namespace = os.open(network, os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.setns(namespace, syscalls.CLONE_NEWNET)

@@ -66,7 +66,7 @@ async def _refresh_program(runtime: Runtime, container: Container) -> None:
         raise StartFailure(
             f"program of container {container.id} cannot be compiled for this engine: pull the image again"
         )
-    shim = await socket_shim(runtime, len(container.guest.listen))
+    shim = await socket_shim(runtime, len(container.guest.listen)) if container.guest.socket_shim else []
     fresh = container.guest._replace(program=program._replace(compiled=str(compiled)), socket_shim=shim)
     if fresh != container.guest:
         container.guest = fresh

@@ -22,8 +22,8 @@ _READS_AND_WRITES = (
     "epoll_ctl epoll_wait epoll_pwait eventfd2"
 )
 _FILES = (
-    "openat openat2 fstat newfstatat statx getdents64 readlinkat unlinkat renameat renameat2 mkdirat linkat symlinkat "
-    "utimensat ftruncate fallocate fsync fdatasync fadvise64"
+    "openat openat2 fstat fstatfs newfstatat statx getdents64 readlinkat unlinkat renameat renameat2 mkdirat linkat "
+    "symlinkat utimensat ftruncate fallocate fsync fdatasync fadvise64"
 )
 _MEMORY = "munmap mremap brk"
 _THREADS_AND_SIGNALS = (

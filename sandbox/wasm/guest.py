@@ -48,7 +48,7 @@ class WasiSetup(NamedTuple):
     memory_limit: int
     """Bytes that each linear memory may grow to; 0: no limit. What it begins with counts when it is touched."""
     socket_shim: SocketShim | None = None
-    """Of a module that is given listening sockets."""
+    """Of a module, if it has one; with listening sockets it has."""
     network: str = network_access.NONE
     """What a component may do with sockets of its own, one of ``network_access.ALL``."""
 

@@ -10,6 +10,9 @@ Guests take listening sockets from descriptor 3 on. The native descriptors from 
     3 to 2 + listeners          listening sockets
     from there to FIRST_SOCKET  native, less the number of listeners
     FIRST_SOCKET and above      accepted sockets
+
+The native WASI also answers what a read-only file system refuses as an error of the device. Of those the host finds out
+which they are.
 """
 
 from sandbox.wasm.preview1_functions import DESCRIPTORS, I32, I64, NO_RESULT, PARAMETERS
@@ -18,7 +21,7 @@ FIRST_LISTENER = 3
 FIRST_SOCKET = 1 << 20
 """Above what the limit of descriptors lets a native one become."""
 
-_BADF, _INVAL, _NOTDIR, _NOTSUP, _SPIPE = 8, 28, 54, 58, 70
+_BADF, _INVAL, _IO, _NOTDIR, _NOTSUP, _SPIPE = 8, 28, 29, 54, 58, 70
 
 HOST_MODULE = "wasmlet"
 HOST_FUNCTIONS: dict[str, tuple[str, ...]] = {
@@ -31,6 +34,8 @@ HOST_FUNCTIONS: dict[str, tuple[str, ...]] = {
     },
     # The host cannot know when the guest's monotonic clock began: it is told the guest's time.
     "poll_oneoff": (*PARAMETERS["poll_oneoff"], I64),
+    # Path and its length; of the directory that it begins in the links, the size and when it was modified.
+    "io_error": (I32, I32, I64, I64, I64),
 }
 """What the host provides to the back, with the types of the parameters; each gives back an errno."""
 
@@ -45,6 +50,20 @@ _OF_SOCKETS = {
     "fd_fdstat_set_rights": 0,
 }
 """What the other functions answer to a socket."""
+
+_CHANGING: dict[str, tuple[int, ...]] = {
+    "fd_filestat_set_times": (0,),
+    "path_create_directory": (0, 1, 2),
+    "path_filestat_set_times": (0, 2, 3),
+    "path_link": (4, 5, 6),
+    "path_open": (0, 2, 3),
+    "path_remove_directory": (0, 1, 2),
+    "path_rename": (3, 4, 5),
+    "path_symlink": (2, 3, 4),
+    "path_unlink_file": (0, 1, 2),
+}
+"""Which a read-only file system refuses; of each the parameters that are the descriptor, the path and its length."""
+_FILESTAT_WORDS = 8
 
 
 def front() -> str:
@@ -78,6 +97,7 @@ def back(listeners: int) -> str:
             *host,
             '(export "memory" (memory 0))',
             _numbering(listeners),
+            _explanation(),
             *(_function(name) for name in names),
             "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
             ")\n",
@@ -106,6 +126,31 @@ def _numbering(listeners: int) -> str:
     (local.set $count (i32.sub (local.get $count) (i32.const 1)))
     (br $next))
   (unreachable))"""
+
+
+def _explanation() -> str:
+    """``explained`` asks the host what became of a call that the native WASI answers as an error of the device.
+
+    To say of which directory, it borrows memory of the guest, which has only one thread. The native WASI does not tell
+    the directory's own number.
+    """
+    words = range(_FILESTAT_WORDS)
+    saved = " ".join(f"(local $word{word} i64)" for word in words)
+    save = "\n  ".join(f"(local.set $word{word} (i64.load offset={8 * word} (i32.const 0)))" for word in words)
+    restore = "\n  ".join(f"(i64.store offset={8 * word} (i32.const 0) (local.get $word{word}))" for word in words)
+    return f"""\
+(func $explained (param $errno i32) (param $fd i32) (param $path i32) (param $length i32) (result i32)
+  (local $unknown i32) (local $links i64) (local $size i64) (local $modified i64) {saved}
+  (if (i32.or (i32.ne (local.get $errno) (i32.const {_IO})) (i32.eqz (memory.size))) (then (return (local.get $errno))))
+  {save}
+  (local.set $unknown (call $native_fd_filestat_get (local.get $fd) (i32.const 0)))
+  (local.set $links (i64.load offset=24 (i32.const 0)))
+  (local.set $size (i64.load offset=32 (i32.const 0)))
+  (local.set $modified (i64.load offset=48 (i32.const 0)))
+  {restore}
+  (if (local.get $unknown) (then (return (local.get $errno))))
+  (call $host_io_error (local.get $path) (local.get $length)
+    (local.get $links) (local.get $size) (local.get $modified)))"""
 
 
 def _function(name: str) -> str:
@@ -143,7 +188,11 @@ def _native_call(name: str) -> str:
         f"(call $native (local.get {place}))" if place in numbers else f"(local.get {place})"
         for place in range(len(PARAMETERS[name]))
     ]
-    return f"(call $native_{name} {' '.join(words)})"
+    call = f"(call $native_{name} {' '.join(words)})"
+    if name not in _CHANGING:
+        return call
+    where = [words[place] for place in _CHANGING[name]]
+    return f"(call $explained {call} {' '.join(where)}{' (i32.const 0)' * (3 - len(where))})"
 
 
 def _with_number_of_guest(call: str, place: int) -> str:

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import socket_calls
+from sandbox import read_only, socket_calls
 from sandbox.wasm.library import Library, RawHostFunction
 from sandbox.wasm.preview1_functions import I32
 from sandbox.wasm.preview1_shim import FIRST_LISTENER, FIRST_SOCKET, HOST_FUNCTIONS
 
-_SUCCESS, _AGAIN, _BADF, _FAULT, _INVAL, _IO, _NOTSUP = 0, 6, 8, 21, 28, 29, 58
+_SUCCESS, _AGAIN, _BADF, _FAULT, _INVAL, _IO, _NOTSUP, _ROFS = 0, 6, 8, 21, 28, 29, 58, 69
 _ERRNOS = {
     errno.EACCES: 2,
     errno.EADDRINUSE: 3,
@@ -226,6 +226,11 @@ class Sockets:
             return _BADF
         self._write(result, _NO_DIRECTORY)
         return _SUCCESS
+
+    def _io_error(self, path: int, length: int, links: int, size: int, modified: int) -> int:
+        """wasmtime's word for what a read-only file system refuses, too, which has one of its own."""
+        place = os.fsdecode(self._read(path, length))
+        return _ROFS if "\0" not in place and read_only.is_read_only(place, links, size, modified) else _IO
 
     def _poll_oneoff(self, subscriptions: int, events: int, count: int, result: int, now: int) -> int:
         asked = list(_SUBSCRIPTION.iter_unpack(self._read(subscriptions, count * _SUBSCRIPTION.size)))

@@ -1,4 +1,4 @@
-"""The shim of guests with listening sockets, as compiled code, and how a guest is linked with it.
+"""The shim of guests of WASI preview 1, as compiled code, and how a guest is linked with it.
 
 Made in the pod process when the first such guest is started; the linking is done in the guest's own.
 """

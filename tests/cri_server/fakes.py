@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from image_store.digests import digest_of
 from image_store.image import Image, ImageConfig, Program
 from image_store.image_files import ImageFiles
 from image_store.resources import Resource
@@ -302,6 +303,9 @@ class FakeImages:
     async def program(self, image: Image, command: str, search_path: str) -> Program:
         await self._gate.pass_("program")
         return self.found
+
+    async def runtime_module(self, text: bytes, subject: str, holder: str) -> Path:
+        return self._root / "runtime" / digest_of(text)
 
     async def compiled(self, program_digest: str) -> Path | None:
         await self._gate.pass_("compiled")

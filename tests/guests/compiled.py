@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
+from sandbox.wasm import preview1_shim
 from tests.guests import component
 from tests.prerequisites import require_file, require_tool
 
@@ -93,6 +94,14 @@ def compiled_guest(name: str) -> tuple[str, Path]:
 def _compile_c(source: bytes, is_reactor: bool) -> bytes:
     model = ["-mexec-model=reactor"] if is_reactor else []
     return _output([_clang(), *_C_TO_WASM, *model], source)
+
+
+@cache
+def compiled_shim(listeners: int) -> list[str]:
+    """Files of the compiled code of the front and the back (see ``sandbox.wasm.preview1_shim``)."""
+    command = [sys.executable, "-c", _COMPILE, json.dumps(SETTINGS), "module"]
+    texts = (preview1_shim.front(), preview1_shim.back(listeners))
+    return [str(_cached(text.encode(), ".cwasm", command)) for text in texts]
 
 
 def _clang() -> str:

@@ -91,6 +91,7 @@ def test_the_guest_gets_the_images_and_the_containers_settings_together(node: Ru
         assert guest.limits == {"memory_limit": 1 << 26, "cpu_shares": 512}
         assert (guest.oom_score_adj, guest.readonly_root, guest.lower) == (1000, True, str(tmp_path))
         assert guest.pod_cgroup == f"/kubepods/pod1/{sandbox_id}"
+        assert len(guest.socket_shim) == 2, "something is read-only"
         devices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
         files = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc/self/status"}
         assert {mount.target for mount in guest.mounts} == files | devices

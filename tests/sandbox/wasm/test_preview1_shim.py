@@ -1,8 +1,9 @@
 """The text of the shim, judged by wasmtime."""
 
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import wasmtime
@@ -11,6 +12,7 @@ from sandbox.wasm import preview1_shim
 from sandbox.wasm.preview1_functions import DESCRIPTORS, NO_RESULT, PARAMETERS
 from sandbox.wasm.preview1_shim import FIRST_LISTENER, FIRST_SOCKET, HOST_FUNCTIONS, HOST_MODULE
 
+LINKS, SIZE, MODIFIED = 11, 12, 1 << 60
 _WASI = "wasi_snapshot_preview1"
 
 
@@ -61,6 +63,8 @@ class Linked:
     def __init__(self, engine: wasmtime.Engine, listeners: int) -> None:
         self.store = wasmtime.Store(engine)
         self.calls: list[tuple[str, ...]] = []
+        self.answers: dict[str, int] = {}
+        """Errnos by the function, where it is another than 0."""
         front = wasmtime.Instance(self.store, wasmtime.Module(engine, preview1_shim.front()), [])
         self.exports = front.exports(self.store)
         self.memory = wasmtime.Memory(self.store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
@@ -78,7 +82,9 @@ class Linked:
 
         def call(*arguments: int) -> int | None:
             self.calls.append((side, item.name or "", *map(str, arguments)))
-            return None if item.name == NO_RESULT else 0
+            if item.name == "fd_filestat_get" and side == "native":
+                self.memory.write(self.store, struct.pack("<8Q", 1, 2, 3, LINKS, SIZE, 6, MODIFIED, 8), arguments[1])
+            return None if item.name == NO_RESULT else self.answers.get(item.name or "", 0)
 
         return call
 
@@ -155,3 +161,56 @@ def test_its_text_takes_nothing_but_the_interpreter() -> None:
     """The server asks for it, which must not load wasmtime."""
     code = "import sys, sandbox.wasm.preview1_shim; sys.exit('wasmtime' in sys.modules or 'ctypes' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+ERROR_OF_DEVICE, READ_ONLY = 29, 69
+
+
+@pytest.fixture
+def failing(linked: Linked) -> Iterator[Linked]:
+    linked.memory.write(linked.store, bytes(range(128)), 0)
+    linked.answers = {name: ERROR_OF_DEVICE for name in DESCRIPTORS if name != "fd_filestat_get"}
+    linked.answers["io_error"] = READ_ONLY
+    yield linked
+    linked.answers = {}
+
+
+@pytest.mark.parametrize(
+    ("name", "directory", "path", "length"),
+    [
+        ("path_create_directory", 0, 1, 2),
+        ("path_filestat_set_times", 0, 2, 3),
+        ("path_link", 4, 5, 6),
+        ("path_open", 0, 2, 3),
+        ("path_remove_directory", 0, 1, 2),
+        ("path_rename", 3, 4, 5),
+        ("path_symlink", 2, 3, 4),
+        ("path_unlink_file", 0, 1, 2),
+    ],
+)
+def test_the_host_is_asked_what_an_error_of_the_device_is(
+    failing: Linked, name: str, directory: int, path: int, length: int
+) -> None:
+    arguments = [5 if place in DESCRIPTORS[name] else 100 + place for place in range(len(PARAMETERS[name]))]
+    arguments[directory] = 7
+    result, calls = failing.call(name, *arguments)
+    assert result == READ_ONLY
+    asked = (str(arguments[path]), str(arguments[length]), str(LINKS), str(SIZE), str(MODIFIED))
+    assert calls[1:] == [("native", "fd_filestat_get", "5", "0"), ("host", "io_error", *asked)]
+    assert failing.memory.read(failing.store, 0, 128) == bytes(range(128))
+
+
+def test_so_it_is_of_an_open_file(failing: Linked) -> None:
+    result, calls = failing.call("fd_filestat_set_times", 7, 1, 2, 3)
+    assert result == READ_ONLY
+    assert calls[2] == ("host", "io_error", "0", "0", str(LINKS), str(SIZE), str(MODIFIED))
+
+
+def test_it_is_not_asked_of_other_errors_nor_of_what_changes_nothing(failing: Linked) -> None:
+    assert failing.call("path_filestat_get", 5, 0, 0, 0, 0)[0] == ERROR_OF_DEVICE
+    failing.answers = {"path_unlink_file": 44, "path_rename": 29, "fd_filestat_get": 8}
+    assert failing.call("path_unlink_file", 5, 0, 0) == (44, [("native", "path_unlink_file", "3", "0", "0")])
+    result, calls = failing.call("path_rename", 5, 0, 0, 5, 0, 0)
+    assert result == ERROR_OF_DEVICE
+    assert calls[-1] == ("native", "fd_filestat_get", "3", "0")
+    assert failing.memory.read(failing.store, 0, 128) == bytes(range(128))

@@ -1,0 +1,37 @@
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.socket_shim import needs_shim
+from image_store.image import Program
+
+
+def program(kind: Literal["module", "component"] = "module", accepts: bool = False) -> Program:
+    nothing = Path("/nothing")
+    return Program(kind, "sha256:0", nothing, nothing, "/web", "_start", (), True, accepts)
+
+
+DEFAULTS = ["/proc/asound", "/proc/sys", "/sys/firmware"]
+
+
+def test_an_ordinary_module_does_without() -> None:
+    context = cri.LinuxContainerSecurityContext(readonly_paths=DEFAULTS, masked_paths=["/data"])
+    assert not needs_shim(program(), 0, context)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "listeners", "context"),
+    [
+        (True, 0, cri.LinuxContainerSecurityContext()),
+        (True, 1, cri.LinuxContainerSecurityContext()),
+        (False, 0, cri.LinuxContainerSecurityContext(readonly_rootfs=True)),
+        (False, 0, cri.LinuxContainerSecurityContext(readonly_paths=[*DEFAULTS, "/data"])),
+    ],
+)
+def test_it_takes_sockets_or_something_read_only(
+    accepts: bool, listeners: int, context: cri.LinuxContainerSecurityContext
+) -> None:
+    assert needs_shim(program(accepts=accepts), listeners, context)
+    assert not needs_shim(program("component"), 0, context)
