@@ -46,7 +46,7 @@ async def start_with_pipes(command: Sequence[str], stdin: bool, stdout: bool, st
             reading, writing = os.pipe2(os.O_CLOEXEC)
             ours[number], theirs[number] = (writing, reading) if number == 0 else (reading, writing)
             os.set_blocking(ours[number], False)
-    process = await _start(command, theirs)
+    process = await _start(command, theirs, start_new_session=True)
     for descriptor in theirs:
         if descriptor >= 0:
             os.close(descriptor)
@@ -56,15 +56,15 @@ async def start_with_pipes(command: Sequence[str], stdin: bool, stdout: bool, st
 async def start_with_terminal(command: Sequence[str]) -> LocalProcess:
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
-    process = await _start(["setsid", "--ctty", *command], [theirs] * 3)
+    process = await _start(["setsid", "--ctty", *command], [theirs] * 3, start_new_session=False)
     os.close(theirs)
     return LocalProcess(process, Ends(ours, os.dup(ours)))
 
 
-async def _start(command: Sequence[str], streams: Sequence[int]) -> asyncio.subprocess.Process:
+async def _start(command: Sequence[str], streams: Sequence[int], start_new_session: bool) -> asyncio.subprocess.Process:
     stdin, stdout, stderr = streams
     return await asyncio.create_subprocess_exec(
-        *command, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        *command, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=start_new_session
     )
 
 

@@ -119,7 +119,7 @@ def test_input_that_the_process_does_not_read(serve: Serve) -> None:
 
 def test_a_terminal(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
-        local = LocalTarget("sh", "-c", "read line; stty size; echo $line")
+        local = LocalTarget("sh", "-c", "read line; stty size; echo $line; exit 4")
         client, streams = await opened(server.url(local.target(stdin=True, tty=True)), "stdin", "stdout", "resize")
         client.send(streams["resize"], b'{"Width":132,"Height":43}\n{"Width":99,')
         client.send(streams["resize"], b'"Height":44}\n')
@@ -128,6 +128,7 @@ def test_a_terminal(serve: Serve) -> None:
         client.send(streams["stdin"], b"hello\n")
         await client.receive_all()
         assert client.received[streams["stdout"]] == b"hello\r\n44 99\r\nhello\r\n"
+        assert b"exit status 4" in client.received[streams["error"]]
         assert local.process.sizes == [(132, 43), (99, 44)]
 
     serve(scenario)
