@@ -82,6 +82,7 @@ class ContainerPlan:
             socket_shim=self.socket_shim,
             network=self.network,
             opens_sockets=self.command.program.opens_sockets,
+            calls_http=self.command.program.calls_http,
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
@@ -97,8 +98,9 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
     container_network.check_support(config, plan.command.program, plan.network, runtime.pods.socket_refusal)
     plan.ports = _ports(runtime, plan)
-    check_seccomp(config, policy_of(plan.network, plan.command.program.opens_sockets, bool(plan.ports)))
-    if needs_shim(plan.command.program, len(plan.ports), config.linux.security_context):
+    program = plan.command.program
+    check_seccomp(config, policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports)))
+    if needs_shim(program, len(plan.ports), config.linux.security_context):
         plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
 

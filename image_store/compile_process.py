@@ -106,7 +106,7 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     unmet = imports.unmet_by_module(engine, module)
     accepts = imports.module_accepts(module)
     return Facts(
-        "module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, False, digest_of(code)
+        "module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, False, False, digest_of(code)
     ), code
 
 
@@ -116,7 +116,8 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     code = bytes(component.serialize())
     unmet = imports.unmet_by_component(engine, component)
     runs, sockets = imports.component_runs(component), imports.component_opens_sockets(engine, component)
-    return Facts("component", tuple(unmet), (), runs, False, sockets, digest_of(code)), code
+    calls = imports.component_calls_http(engine, component)
+    return Facts("component", tuple(unmet), (), runs, False, sockets, calls, digest_of(code)), code
 
 
 def _refusal(error: wasmtime.WasmtimeError) -> ImageStoreError:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from image_store.image import Kind
 
-_VERSION = 2
+_VERSION = 3
 
 
 class Facts(NamedTuple):
@@ -19,6 +19,8 @@ class Facts(NamedTuple):
     """A module of WASI preview 1 that imports the function by which listening sockets are used."""
     opens_sockets: bool
     """A component that imports of ``wasi:sockets`` what it takes to speak."""
+    calls_http: bool
+    """A component that imports outgoing ``wasi:http``."""
     code_digest: str
     """Of the compiled code."""
 

@@ -63,3 +63,5 @@ class Program:
     """A module of WASI preview 1 that uses listening sockets."""
     opens_sockets: bool = False
     """A component that uses ``wasi:sockets``."""
+    calls_http: bool = False
+    """A component that makes HTTP calls by ``wasi:http``."""

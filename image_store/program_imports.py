@@ -12,6 +12,7 @@ from wasmtime import component as components
 _RUN = "wasi:cli/run@0.2.0"
 _ACCEPT = ("wasi_snapshot_preview1", "sock_accept")
 _SOCKETS = {f"wasi:sockets/{name}" for name in ("tcp-create-socket", "udp-create-socket", "ip-name-lookup")}
+_OUTGOING_HTTP = "wasi:http/outgoing-handler"
 _MISSING = "implementation is missing"
 _STARTS_NOTHING = "resource limit exceeded"
 _OF_RESOURCE = re.compile(r"\[(method|static|constructor)\]([^.]+)")
@@ -74,6 +75,10 @@ def component_opens_sockets(engine: wasmtime.Engine, component: components.Compo
     return any(name.split("@")[0] in _SOCKETS for name in component.type.imports(engine))
 
 
+def component_calls_http(engine: wasmtime.Engine, component: components.Component) -> bool:
+    return any(name.split("@")[0] == _OUTGOING_HTTP for name in component.type.imports(engine))
+
+
 def component_runs(component: components.Component) -> bool:
     return component.get_export_index(_RUN) is not None
 
@@ -85,6 +90,7 @@ class _Prober:
         self._engine = engine
         self._linker = components.Linker(engine)
         self._linker.add_wasip2()
+        self._linker.add_wasi_http()
 
     def unmet(self, name: str, type_: Any) -> list[str]:
         if not isinstance(type_, components.ComponentInstanceType):

@@ -186,6 +186,7 @@ class Programs:
             has_command_entry=facts.has_entry(entry),
             accepts=facts.accepts,
             opens_sockets=facts.opens_sockets,
+            calls_http=facts.calls_http,
         )
 
 

@@ -39,6 +39,7 @@ def prepare(spec: GuestSpec, loaded: Loaded, shim: SocketShim | None = None) -> 
         memory_limit=spec.memory_limit,
         socket_shim=shim,
         network=spec.network if spec.opens_sockets else network_access.NONE,
+        denies_calls=spec.calls_http and not network_access.calls_out(spec.network),
     )
     return guest.prepare(loaded, setup)
 
@@ -119,9 +120,11 @@ def _prepare(
 def _close_ways(spec: GuestSpec, prepared: guest.Prepared) -> None:
     """To code that was not there before, and to the kernel."""
     syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
+    if prepared.loaded.engine.denied_calls is not None:
+        syscalls.seal_code(prepared.loaded.engine.denied_calls.code)
     if prepared.socket_shim is not None:
         syscalls.seal_code(prepared.socket_shim.sockets.code)
-    policy = policy_of(spec.network, spec.opens_sockets, bool(spec.listen))
+    policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, bool(spec.listen))
     next(made for known, made in _FILTERS if known is policy).install()
 
 

@@ -99,6 +99,8 @@ class GuestSpec(NamedTuple):
     """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
     opens_sockets: bool = False
     """It is a component that uses ``wasi:sockets``; any other guest's process can make no socket."""
+    calls_http: bool = False
+    """A component that makes HTTP calls."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":

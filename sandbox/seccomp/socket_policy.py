@@ -86,9 +86,11 @@ _OF_COMPONENTS = {
 ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values())
 
 
-def policy_of(access: str, opens_sockets: bool, listens: bool) -> SocketPolicy:
-    """``access``: one of ``network_access.ALL``; ``opens_sockets``: of a component that makes its own; ``listens``: of
-    a module that is given some."""
+def policy_of(access: str, opens_sockets: bool, calls_http: bool, listens: bool) -> SocketPolicy:
+    """``access``: one of ``network_access.ALL``; ``opens_sockets``: of a component that makes its own; ``calls_http``:
+    of one for which HTTP calls are made; ``listens``: of a module that is given some."""
     if opens_sockets:
         return _OF_COMPONENTS[access]
+    if calls_http and network_access.calls_out(access):
+        return _OF_COMPONENTS[network_access.OUTBOUND]
     return GIVEN_SOCKETS if listens else NO_SOCKETS

@@ -9,6 +9,7 @@ from typing import Any
 
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
+from sandbox.wasm.denied_calls import DeniedCalls
 from sandbox.wasm.library import Library
 from sandbox.wasm.memory_limit import give_limiter
 from sandbox.wasm.proc_exit import ProcExit
@@ -61,6 +62,9 @@ class Engine:
         self.proc_exit = ProcExit(self.library)
         self._linker: Any = None
         self._component_linker: Any = None
+        self._denying_linker: Any = None
+        self.denied_calls: DeniedCalls | None = None
+        """Of the linker that denies calls, when there is one."""
         self._socket_shims: dict[tuple[str, ...], SocketShim] = {}
 
     @property
@@ -88,11 +92,25 @@ class Engine:
 
     @property
     def component_linker(self) -> Any:
-        """WASI 0.2, for components."""
+        """WASI 0.2 with outgoing HTTP, for components."""
         if self._component_linker is None:
-            self._component_linker = self.library.wasmtime_component_linker_new(self.pointer)
-            self._check(self.library.wasmtime_component_linker_add_wasip2(self._component_linker), "WASI 0.2")
+            self._component_linker = self._wasi_0_2_linker()
         return self._component_linker
+
+    @property
+    def denying_linker(self) -> Any:
+        """The same, for components that call out from a pod that may not."""
+        if self._denying_linker is None:
+            linker, denied_calls = self._wasi_0_2_linker(), DeniedCalls(self.library)
+            self._check(denied_calls.define(linker), "outgoing HTTP")
+            self._denying_linker, self.denied_calls = linker, denied_calls
+        return self._denying_linker
+
+    def _wasi_0_2_linker(self) -> Any:
+        linker = self.library.wasmtime_component_linker_new(self.pointer)
+        self._check(self.library.wasmtime_component_linker_add_wasip2(linker), "WASI 0.2")
+        self._check(self.library.wasmtime_component_linker_add_wasi_http(linker), "outgoing HTTP")
+        return linker
 
     def load(self, kind: str, path: str, entry: str) -> Loaded:
         """Map the compiled code at ``path`` (``kind``: module or component). Raises SandboxError."""

@@ -51,6 +51,8 @@ class WasiSetup(NamedTuple):
     """Of a module, if it has one; with listening sockets it has."""
     network: str = network_access.NONE
     """What a component may do with sockets of its own, one of ``network_access.ALL``."""
+    denies_calls: bool = False
+    """Of a component that makes HTTP calls from a pod that may not."""
 
 
 class Outcome(NamedTuple):
@@ -81,6 +83,8 @@ class Prepared(NamedTuple):
     """That place."""
     socket_shim: SocketShim | None
     network: str
+    linked: Any
+    """As ``Loaded.linked``, unless the pod may not do all that this links."""
 
 
 class Instance(NamedTuple):
@@ -91,7 +95,7 @@ class Instance(NamedTuple):
 
 
 def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
-    """Before the fork; calls nothing of wasmtime. Raises StartFailure for strings that WASI cannot carry."""
+    """Before the fork; makes no context and no instance. Raises StartFailure for strings that WASI cannot carry."""
     for word in setup.argv:
         _check_string(word, "argument")
     for name, value in setup.env:
@@ -109,6 +113,7 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         keep=room,
         socket_shim=setup.socket_shim,
         network=setup.network,
+        linked=loaded.engine.denying_linker if setup.denies_calls else loaded.linked,
     )
 
 
@@ -122,6 +127,7 @@ def instantiate(prepared: Prepared, listeners: list[int] | None = None) -> Insta
     context = library.wasmtime_store_context(loaded.store)
     _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
     if loaded.kind == "component":
+        library.wasmtime_context_set_wasi_http(context)
         functions = _instantiate_component(prepared, context)
     else:
         functions = _instantiate_module(prepared, context, listeners or [])
@@ -185,7 +191,7 @@ def _instantiate_module(prepared: Prepared, context: Any, listeners: list[int]) 
         prepared.socket_shim.instantiate(context, loaded.code, room + _INSTANCE, listeners)
     else:
         instantiate_pre = loaded.engine.library.wasmtime_instance_pre_instantiate
-        _check(prepared, instantiate_pre(loaded.linked, context, room + _INSTANCE, room + _TRAP))
+        _check(prepared, instantiate_pre(prepared.linked, context, room + _INSTANCE, room + _TRAP))
     if reason := _trap(prepared):
         raise StartFailure(f"the module trapped before its entry was called: {reason}")
     entry = _exported(prepared, context, loaded.entry, _ENTRY)
@@ -224,7 +230,7 @@ def _call_module(prepared: Prepared, context: Any, function: int) -> Outcome | N
 def _instantiate_component(prepared: Prepared, context: Any) -> tuple[int, ...]:
     loaded, room = prepared.loaded, prepared.room
     library, instance, entry = loaded.engine.library, room + _INSTANCE, room + _ENTRY
-    _check(prepared, library.wasmtime_component_linker_instantiate(loaded.linked, context, loaded.code, instance))
+    _check(prepared, library.wasmtime_component_linker_instantiate(prepared.linked, context, loaded.code, instance))
     find = library.wasmtime_component_instance_get_export_index
     interface = find(instance, context, None, _RUN_INTERFACE, len(_RUN_INTERFACE))
     index = interface and find(instance, context, interface, b"run", 3)

@@ -14,6 +14,8 @@ HostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size, Point
 """Environment, caller, arguments and their number, results and their number; returns a trap or None."""
 RawHostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Size)
 """Environment, caller, slots of 16 bytes with the arguments and then the result, how many; returns a trap or None."""
+ComponentHostFunction = ctypes.PYFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Pointer, Size, Pointer, Size)
+"""Environment, context, type, arguments and their number, results and their number; returns an error or None."""
 
 _I32, _I64 = 0, 1
 
@@ -54,6 +56,17 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_component_delete": (None, (Pointer,)),
     "wasmtime_component_linker_new": (Pointer, (Pointer,)),
     "wasmtime_component_linker_add_wasip2": (Pointer, (Pointer,)),
+    "wasmtime_component_linker_add_wasi_http": (Pointer, (Pointer,)),
+    "wasmtime_component_linker_allow_shadowing": (None, (Pointer, ctypes.c_bool)),
+    "wasmtime_component_linker_root": (Pointer, (Pointer,)),
+    "wasmtime_component_linker_instance_add_instance": (Pointer, (Pointer, Text, Size, Pointer)),
+    "wasmtime_component_linker_instance_add_func": (
+        Pointer,
+        (Pointer, Text, Size, ComponentHostFunction, Pointer, Pointer),
+    ),
+    "wasmtime_component_linker_instance_delete": (None, (Pointer,)),
+    "wasmtime_component_val_new": (Pointer, (Pointer,)),
+    "wasm_byte_vec_new": (None, (Pointer, Size, Text)),
     "wasmtime_component_linker_instantiate": (Pointer, (Pointer, Pointer, Pointer, Pointer)),
     "wasmtime_component_instance_get_export_index": (Pointer, (Pointer, Pointer, Pointer, Text, Size)),
     "wasmtime_component_instance_get_func": (ctypes.c_bool, (Pointer, Pointer, Pointer, Pointer)),
@@ -63,6 +76,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_store_context": (Pointer, (Pointer,)),
     "wasmtime_store_limiter": (None, (Pointer, *(ctypes.c_int64,) * 5)),
     "wasmtime_context_set_wasi": (Pointer, (Pointer, Pointer)),
+    "wasmtime_context_set_wasi_http": (None, (Pointer,)),
     "wasi_config_new": (Pointer, ()),
     "wasi_config_set_argv": (ctypes.c_bool, (Pointer, Size, Pointer)),
     "wasi_config_set_env": (ctypes.c_bool, (Pointer, Size, Pointer, Pointer)),

@@ -48,7 +48,13 @@ def test_an_import_of_another_type(workshop: Workshop) -> None:
             """(component (import "wasi:http/types@0.2.0" (instance
                  (export "fields" (type $r (sub resource)))
                  (export "[constructor]fields" (func (result (own $r)))))))""",
-            ('"wasi:http/types@0.2.0"',),
+            (),
+        ),
+        (
+            """(component (import "wasi:keyvalue/store@0.2.0" (instance
+                 (export "bucket" (type $r (sub resource)))
+                 (export "[constructor]bucket" (func (result (own $r)))))))""",
+            ('"wasi:keyvalue/store@0.2.0"',),
         ),
         (
             """(component (import "wasi:io/streams@0.2.0" (instance

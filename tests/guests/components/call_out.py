@@ -1,7 +1,7 @@
 """A command that makes one HTTP call and tells what came back: ``call_out METHOD URL [NAME=VALUE ...]``.
 
 ``body``: bytes to send, all of them ``x``. ``connect``, ``first_byte``, ``between_bytes``: milliseconds of patience.
-``times``: calls to make, one after the other.
+``times``: calls to make, one after the other; ``goes_on``: after one that was refused, too.
 """
 
 import hashlib
@@ -18,10 +18,11 @@ class Run(exports.Run):
         numbers = {name: int(value) for name, value in options.items()}
         timeouts = tuple(numbers.get(name, 0) for name in ("connect", "first_byte", "between_bytes"))
         for _ in range(numbers.get("times", 1)):
-            _call(method, url, numbers.get("body", 0), timeouts)
+            if not _call(method, url, numbers.get("body", 0), timeouts) and not numbers.get("goes_on"):
+                sys.exit(1)
 
 
-def _call(method: str, url: str, size: int, timeouts: tuple[int, ...]) -> None:
+def _call(method: str, url: str, size: int, timeouts: tuple[int, ...]) -> bool:
     body = (b"x" * min(PIECE, size - start) for start in range(0, size, PIECE))
     received, digest, start = 0, hashlib.sha256(), b""
     try:
@@ -35,8 +36,9 @@ def _call(method: str, url: str, size: int, timeouts: tuple[int, ...]) -> None:
             start = start or piece[:200]
     except Refused as error:
         print("refused", error, flush=True)
-        sys.exit(1)
+        return False
     print("body", received, digest.hexdigest(), ascii(start.decode(errors="replace")))
     for name, value in answer.trailers:
         print("trailer", name, value.decode())
     sys.stdout.flush()
+    return True

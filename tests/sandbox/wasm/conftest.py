@@ -57,6 +57,7 @@ class Host:
             "preopens": [],
             "memory_limit": 0,
             "lacks_place": False,
+            "denies_calls": False,
         }
         return self._run({**request, **changes}, stdin)
 

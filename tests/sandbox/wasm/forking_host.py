@@ -36,6 +36,7 @@ def setup(request: dict[str, Any]) -> guest.WasiSetup:
         env=[(os.fsencode(name), os.fsencode(value)) for name, value in request["env"]],
         preopens=[tuple(preopen) for preopen in request["preopens"]],
         memory_limit=request["memory_limit"],
+        denies_calls=request["denies_calls"],
     )
 
 

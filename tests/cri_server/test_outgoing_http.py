@@ -1,0 +1,240 @@
+"""Components that make HTTP calls by wasi:http: to pods, to servers that break off, and where they may not call."""
+
+import hashlib
+import re
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cri_server.container_network import ANNOTATION
+from cri_server.cri_v1 import api_pb2 as cri
+from tests.prerequisites import require_tool
+from tests.real_node import RealNode, real_node
+from tests.sandbox.name_server import serving
+
+WEB_PORT = 8080
+_LARGE = 16 << 20
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
+    with real_node(tmp_path_factory.mktemp("node")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def web(node: RealNode) -> Iterator[str]:
+    """Address of a pod with a server written in Go."""
+    sandbox_id = node.run_pod("web", port_mappings=[cri.PortMapping(container_port=WEB_PORT)])
+    node.start(sandbox_id, "web")
+    yield address_of(node, sandbox_id)
+    node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+
+
+@pytest.fixture
+def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["Pods"]:
+    pods = Pods(node, re.sub("[^a-z]", "-", request.node.name.lower())[:50].strip("-"))
+    yield pods
+    for sandbox_id in pods.made:
+        node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+
+
+class Pods:
+    def __init__(self, node: RealNode, name: str) -> None:
+        self.node = node
+        self.name = name
+        self.made: list[str] = []
+        self._containers = 0
+
+    def run(self, **fields: Any) -> str:
+        self.made.append(self.node.run_pod(f"{self.name}-{len(self.made)}", **fields))
+        return self.made[-1]
+
+    def call(self, *arguments: str, **fields: Any) -> list[str]:
+        """What a container says of its call, in a pod with these fields."""
+        return self.call_in(self.run(**fields), *arguments)
+
+    def call_in(self, sandbox_id: str, *arguments: str, name: str = "") -> list[str]:
+        self._containers += 1
+        container = self.node.start(sandbox_id, "call_out", name or f"c{self._containers}", args=arguments)
+        self.node.exited(container)
+        return self.node.log(container)
+
+
+def address_of(node: RealNode, sandbox_id: str) -> str:
+    return str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
+
+
+def gateway_of(pods: Pods) -> str:
+    """The host's address in the pods' network."""
+    return address_of(pods.node, pods.run()).rpartition(".")[0] + ".1"
+
+
+def body_of(content: bytes) -> str:
+    return f"body {len(content)} {hashlib.sha256(content).hexdigest()} {content[:200].decode()!a}"
+
+
+Answer = Callable[[socket.socket], None]
+
+
+@contextmanager
+def answering(address: str, answer: Answer, reads: bool = True) -> Iterator[int]:
+    """The port of a server that does this with each connection; ``reads``: once a request's head has come."""
+    with socket.create_server((address, 0)) as listener:
+        threading.Thread(target=_serve, args=(listener, answer, reads), daemon=True).start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(listener: socket.socket, answer: Answer, reads: bool) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection, suppress(OSError):
+            head = b""
+            while reads and b"\r\n\r\n" not in head and (part := connection.recv(1 << 16)):
+                head += part
+            answer(connection)
+
+
+def until_it_hangs_up(connection: socket.socket) -> None:
+    while connection.recv(1 << 16):
+        pass
+
+
+def test_a_component_calls_another_pod(pods: Pods, web: str) -> None:
+    said = pods.call("GET", f"http://{web}:{WEB_PORT}/world?x=1")
+    assert said[0] == "status 200"
+    assert "header content-type text/plain; charset=utf-8" in said
+    assert said[-1] == body_of(b"hello /world")
+
+
+def test_names_are_the_pods_own(pods: Pods, web: str) -> None:
+    gateway = gateway_of(pods)
+    dns = cri.DNSConfig(servers=[gateway], searches=["svc.test"], options=["ndots:5"])
+    with serving("/proc/self/ns/net", {"web.svc.test": [web]}, gateway):
+        sandbox_id = pods.run(dns_config=dns)
+        assert pods.call_in(sandbox_id, "GET", f"http://web:{WEB_PORT}/named")[-1] == body_of(b"hello /named")
+        [refusal] = pods.call_in(sandbox_id, "GET", f"http://nobody:{WEB_PORT}/")
+        assert refusal.startswith("refused ErrorCode_DnsError(")
+
+
+def test_bodies_of_unknown_length_stream_both_ways(pods: Pods, web: str) -> None:
+    said = pods.call("POST", f"http://{web}:{WEB_PORT}/echo", f"body={_LARGE}")
+    assert said[0] == "status 200"
+    assert not [line for line in said if line.startswith("header content-length")]
+    assert said[-1] == body_of(b"x" * _LARGE)
+
+
+def test_trailers_arrive(pods: Pods) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n")
+        connection.sendall(b"5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n")
+
+    gateway = gateway_of(pods)
+    with answering(gateway, answer) as port:
+        assert pods.call("GET", f"http://{gateway}:{port}/")[-2:] == [body_of(b"hello"), "trailer x-sum 5"]
+
+
+@pytest.mark.parametrize(
+    ("told", "patience", "refusal"),
+    [
+        (b"", "first_byte=100", "ErrorCode_ConnectionReadTimeout()"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+            "between_bytes=100",
+            "connection read timeout",
+        ),
+    ],
+)
+def test_a_server_that_falls_silent_is_given_up(pods: Pods, told: bytes, patience: str, refusal: str) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(told)
+        until_it_hangs_up(connection)
+
+    gateway = gateway_of(pods)
+    with answering(gateway, answer) as port:
+        assert pods.call("GET", f"http://{gateway}:{port}/", patience)[-1] == f"refused {refusal}"
+
+
+def test_a_server_that_takes_no_connection_is_given_up(pods: Pods) -> None:
+    gateway = gateway_of(pods)
+    with socket.create_server((gateway, 0), backlog=0) as listener, ExitStack() as waiting:
+        address = listener.getsockname()
+        for _ in range(4):  # nobody accepts them, and no more are let in
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(address)
+        said = pods.call("GET", f"http://{gateway}:{address[1]}/", "connect=100")
+    assert said == ["refused ErrorCode_ConnectionTimeout()"]
+
+
+def test_an_answer_that_breaks_off_is_an_error(pods: Pods) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
+
+    gateway = gateway_of(pods)
+    with answering(gateway, answer) as port:
+        said = pods.call("GET", f"http://{gateway}:{port}/")
+    assert said[0] == "status 200"
+    assert said[-1].startswith("refused ")
+
+
+def test_a_port_without_a_server_refuses(pods: Pods, web: str) -> None:
+    assert pods.call("GET", f"http://{web}:1/") == ["refused ErrorCode_ConnectionRefused()"]
+
+
+@pytest.mark.parametrize("access", ["none", "inbound"])
+def test_a_pod_that_may_not_call_out_is_told_so(pods: Pods, web: str, access: str) -> None:
+    said = pods.call("GET", f"http://{web}:{WEB_PORT}/", annotations={ANNOTATION: access})
+    assert said == ["refused ErrorCode_HttpRequestDenied()"]
+
+
+def test_a_pod_that_may_call_out_alone_does(pods: Pods, web: str) -> None:
+    said = pods.call("GET", f"http://{web}:{WEB_PORT}/", annotations={ANNOTATION: "outbound"})
+    assert said[-1] == body_of(b"hello /")
+
+
+def test_one_container_may_not_what_another_does(pods: Pods, web: str) -> None:
+    sandbox_id = pods.run(annotations={f"{ANNOTATION}.second": "none"})
+    url = f"http://{web}:{WEB_PORT}/"
+    assert pods.call_in(sandbox_id, "GET", url)[-1] == body_of(b"hello /")
+    assert pods.call_in(sandbox_id, "GET", url, name="second") == ["refused ErrorCode_HttpRequestDenied()"]
+
+
+def test_in_the_hosts_network_it_calls_as_the_host(pods: Pods, web: str) -> None:
+    context = cri.LinuxSandboxSecurityContext(namespace_options=cri.NamespaceOption(network=cri.NODE))
+    said = pods.call("GET", f"http://{web}:{WEB_PORT}/", linux=cri.LinuxPodSandboxConfig(security_context=context))
+    assert said[-1] == body_of(b"hello /")
+
+
+def test_an_authority_of_ones_own_is_not_trusted(pods: Pods, tmp_path: Path) -> None:
+    """The authorities are those that wasmtime has built in, whatever files the image or the pod has."""
+    gateway = gateway_of(pods)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*_certificate(tmp_path, gateway))
+
+    def answer(connection: socket.socket) -> None:
+        context.wrap_socket(connection, server_side=True).close()
+
+    with answering(gateway, answer, reads=False) as port:
+        said = pods.call("GET", f"https://{gateway}:{port}/")
+    assert said == ["refused ErrorCode_TlsCertificateError()"]
+
+
+def _certificate(folder: Path, address: str) -> tuple[Path, Path]:
+    """Signed by itself."""
+    certificate, key = folder / "server.crt", folder / "server.key"
+    command = [str(require_tool("openssl")), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=server", "-addext", f"subjectAltName=IP:{address}"]
+    subprocess.run([*command, *names, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    return certificate, key
