@@ -16,6 +16,7 @@ from cri_server.container_store import Container
 from cri_server.errors import CommandNotExecutable, CommandNotFound
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
+from cri_server.socket_shim import needs_shim
 from image_store.errors import ImageStoreError
 from image_store.image import Program
 from image_store.wasm_kind import kind_of, other_kind
@@ -32,6 +33,13 @@ _SCRIPT = b"#!"
 class ExecCommand(NamedTuple):
     argv: list[str]
     program: ProgramSpec
+    opens_sockets: bool
+    needs_shim: bool
+
+
+def _command(container: Container, argv: list[str], program: Program) -> ExecCommand:
+    context = container.config.linux.security_context
+    return ExecCommand(argv, program_spec(program), program.opens_sockets, needs_shim(program, 0, context))
 
 
 async def find_command(runtime: Runtime, sandbox: Sandbox, container: Container, words: Sequence[str]) -> ExecCommand:
@@ -42,7 +50,7 @@ async def find_command(runtime: Runtime, sandbox: Sandbox, container: Container,
     try:
         if file.head.startswith(_SCRIPT):
             return await _of_script(runtime, sandbox, container, words, file)
-        return ExecCommand([*words], await _of_file(runtime, container, words[0], file))
+        return _command(container, [*words], await _of_file(runtime, container, words[0], file))
     finally:
         guest_files.close(file)
 
@@ -72,7 +80,7 @@ def _variables(container: Container) -> dict[str, str]:
     return dict(item.partition("=")[::2] for item in container.guest.env)
 
 
-async def _of_file(runtime: Runtime, container: Container, name: str, file: GuestFile) -> ProgramSpec:
+async def _of_file(runtime: Runtime, container: Container, name: str, file: GuestFile) -> Program:
     """A file need not be marked as executable: those that hold WebAssembly seldom are."""
     if kind_of(file.head) is None:
         if not file.is_program:
@@ -83,7 +91,7 @@ async def _of_file(runtime: Runtime, container: Container, name: str, file: Gues
     subject = f"{file.path} of container {container.config.metadata.name}"
     program = await runtime.images.loose_program(file.descriptor, subject, container.id)
     _check(program, name)
-    return program_spec(program)
+    return program
 
 
 def _check(program: Program, name: str) -> None:
@@ -107,7 +115,7 @@ async def _of_script(
     if file is None:
         return await _without_file(runtime, sandbox, container, argv)
     try:
-        return ExecCommand(argv, await _of_file(runtime, container, interpreter, file))
+        return _command(container, argv, await _of_file(runtime, container, interpreter, file))
     finally:
         guest_files.close(file)
 
@@ -115,7 +123,8 @@ async def _of_script(
 async def _without_file(runtime: Runtime, sandbox: Sandbox, container: Container, words: Sequence[str]) -> ExecCommand:
     name = words[0]
     if name in _own_names(container):
-        return ExecCommand([*words], container.guest.program)
+        own = container.guest
+        return ExecCommand([*words], own.program, own.opens_sockets, bool(own.socket_shim))
     command = _command_name(name)
     if not command or _refuses_toolbox(sandbox):
         raise _not_found(runtime, sandbox, name)
@@ -125,7 +134,7 @@ async def _without_file(runtime: Runtime, sandbox: Sandbox, container: Container
         raise CommandNotExecutable(f'exec: "{name}": the toolbox cannot be used: {error}') from error
     if program is None:
         raise _not_found(runtime, sandbox, name)
-    return ExecCommand([*words], program_spec(program))
+    return _command(container, [*words], program)
 
 
 def _own_names(container: Container) -> tuple[str, ...]:

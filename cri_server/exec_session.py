@@ -10,6 +10,7 @@ from cri_server.errors import CommandFailed, InvalidRequest, WrongState
 from cri_server.exec_command import ExecCommand, find_command
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox, running_process
+from cri_server.socket_shim import socket_shim
 from cri_server.streaming.target import Ends, StreamedProcess
 from sandbox import stream_ends
 from sandbox.specs import GuestSpec
@@ -57,17 +58,24 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
     """Returns when it runs. Raises CommandFailed, WrongState, SandboxError, ImageStoreError."""
     sandbox = runtime.sandbox(container.record.sandbox_id)
     command = await find_command(runtime, sandbox, container, words)
+    shim = await socket_shim(runtime, 0) if command.needs_shim else []
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, wanted.tty)
-    return await running_process(sandbox).execute(_guest(container, command, wanted.tty), streams)
+    return await running_process(sandbox).execute(_guest(container, command, shim, wanted.tty), streams)
 
 
-def _guest(container: Container, command: ExecCommand, tty: bool) -> GuestSpec:
+def _guest(container: Container, command: ExecCommand, shim: list[str], tty: bool) -> GuestSpec:
     """What the container's own guest is, but for its program, its arguments and its listening sockets."""
     variables = [item for item in container.guest.env if not item.startswith(_OF_LISTENERS)]
     if tty and not any(item.startswith("TERM=") for item in variables):
         variables.append(_TERMINAL)
     return container.guest._replace(
-        argv=command.argv, env=variables, program=command.program, listen=[], socket_shim=[], tty=tty
+        argv=command.argv,
+        env=variables,
+        program=command.program,
+        listen=[],
+        socket_shim=shim,
+        opens_sockets=command.opens_sockets,
+        tty=tty,
     )
 
 

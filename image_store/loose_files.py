@@ -61,6 +61,7 @@ class LooseFiles:
             unmet_imports=facts.unmet_imports,
             has_command_entry=facts.is_command,
             accepts=facts.accepts,
+            opens_sockets=facts.opens_sockets,
         )
 
     async def hold(self, descriptor: int, name: str, holder: str) -> None:

@@ -52,9 +52,9 @@ class ExecGuest:
         self._report = -1
 
     def start(self, loaded: Loaded, group: str, folder: int, files: dict[str, int]) -> None:
-        """Fork it. ``folder``: of the container's root; ``files``: its streams, or its ``terminal``, which stay the
-        caller's. Raises SandboxError or OSError when it does not come to that."""
-        prepared = guest_process.prepare(self.spec, loaded)
+        """Fork it. ``folder``: of the container's root; ``files``: its streams, or its ``terminal``, and its shim,
+        if it has one, which stay the caller's. Raises SandboxError or OSError when it does not come to that."""
+        prepared = guest_process.prepare(self.spec, loaded, files)
         self.memory_limit = loaded.memory_limit
         null = os.dup(0)  # of a pod process it is /dev/null
         try:

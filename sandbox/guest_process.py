@@ -9,12 +9,13 @@ What it tells the pod process goes through the report pipe, descriptor 3:
 """
 
 import os
+from collections.abc import Mapping
 from typing import NoReturn
 
 from sandbox import network_access, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
-from sandbox.place_names import ROOT
+from sandbox.place_names import ROOT, SHIM
 from sandbox.seccomp.filter import guest_filter
 from sandbox.seccomp.socket_policy import ALL, policy_of
 from sandbox.specs import GuestSpec
@@ -29,19 +30,27 @@ _LOST = 255
 """Of a guest that something other than itself ended."""
 
 
-def prepare(spec: GuestSpec, loaded: Loaded, shim: SocketShim | None = None) -> guest.Prepared:
-    """In the pod process, before the fork. Raises StartFailure."""
+def prepare(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> guest.Prepared:
+    """In the pod process, before the fork. ``files``: descriptors, among them those of the shim, if it has one, for the
+    pod process has none of the host's files. Raises StartFailure."""
     variables = [os.fsencode(item).partition(b"=") for item in spec.env]
     setup = guest.WasiSetup(
         argv=[os.fsencode(word) for word in spec.argv],
         env=[(name, value) for name, _, value in variables],
         preopens=[("/", "/", True)],  # what is read-only is so by its mount
         memory_limit=spec.memory_limit,
-        socket_shim=shim,
+        socket_shim=_shim(spec, loaded, files),
         network=spec.network if spec.opens_sockets else network_access.NONE,
         denies_calls=spec.calls_http and not network_access.calls_out(spec.network),
     )
     return guest.prepare(loaded, setup)
+
+
+def _shim(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> SocketShim | None:
+    if not spec.socket_shim:
+        return None
+    front, back = (files[name] for name in SHIM)
+    return loaded.engine.socket_shim(spec.socket_shim, front, back)
 
 
 def main(

@@ -20,13 +20,12 @@ from sandbox.container_log import ContainerLog, LogStream
 from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from sandbox.exec_guest import START_SECONDS, ExecGuest
 from sandbox.guest_fork import fork_guest
-from sandbox.place_names import LISTENER, SHIM
+from sandbox.place_names import LISTENER
 from sandbox.specs import GuestSpec, Run
 from sandbox.surroundings import Surroundings
 from sandbox.wasm import memory_limit
-from sandbox.wasm.engine import Engine, Loaded
+from sandbox.wasm.engine import Loaded
 from sandbox.wasm.guest import TRAPPED
-from sandbox.wasm.socket_shim import SocketShim
 
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
@@ -79,7 +78,7 @@ class PodContainer:
 
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
-        prepared = guest_process.prepare(self.spec, loaded, self._socket_shim(loaded.engine))
+        prepared = guest_process.prepare(self.spec, loaded, self._files)
         self._memory_limit = loaded.memory_limit
         limits = cgroup.Limits(**self.spec.limits)
         self._group = cgroup.create_guest_group(self._layout, "", self.spec.container_id, limits)
@@ -94,13 +93,6 @@ class PodContainer:
             for descriptor in {*theirs, *listeners}:
                 os.close(descriptor)
         self._watch()
-
-    def _socket_shim(self, engine: Engine) -> SocketShim | None:
-        """Its code comes opened, as all that the pod process needs of the host."""
-        if not self.spec.socket_shim:
-            return None
-        front, back = (self._files[name] for name in SHIM)
-        return engine.socket_shim(self.spec.socket_shim, front, back)
 
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:

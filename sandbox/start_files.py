@@ -74,7 +74,7 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
             for name, descriptor in zip(("terminal", "guest_terminal"), os.openpty(), strict=True):
                 files.add(name, descriptor)
         if spec.socket_shim:
-            _open_shim(files, spec)
+            open_shim(files, spec)
         if spec.listen:
             _open_listeners(files, spec, network)
         place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
@@ -90,7 +90,8 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         raise StartFailure(str(error)) from error
 
 
-def _open_shim(files: StartFiles, spec: GuestSpec) -> None:
+def open_shim(files: StartFiles, spec: GuestSpec) -> None:
+    """Raises OSError."""
     for name, path in zip(SHIM, spec.socket_shim, strict=True):
         files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 

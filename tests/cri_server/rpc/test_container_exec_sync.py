@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from cri_server.container_network import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
 from tests.images import push_layers
@@ -91,6 +92,24 @@ def test_it_has_what_the_container_has(node: RealNode, pod: str, volume: Path) -
     container = with_volume(node, pod, volume, linux=linux, envs=envs, working_dir="/volume")
     script = "id -u; id -g; echo $COLOUR; pwd; cat note; touch /there 2>/dev/null || echo read-only"
     assert exec_sync(node, container, "sh", "-c", script) == (0, b"33\n7\nblue\n/volume\nnotedread-only\n", b"")
+
+
+def test_a_file_system_that_is_read_only_is_called_so(node: RealNode, pod: str) -> None:
+    context = cri.LinuxContainerSecurityContext(readonly_paths=["/tmp"])
+    container = node.start(pod, "sleeper", linux=cri.LinuxContainerConfig(security_context=context))
+    said = (1, b"", b"touch: /tmp/test: Read-only file system\n")
+    assert exec_sync(node, container, "touch", "/tmp/test") == said
+    assert exec_sync(node, container, "touch", "/test") == (0, b"", b"")
+
+
+@pytest.mark.parametrize(("access", "outcome"), [("full", b"bound\n"), ("outbound", b"PermissionDenied\n")])
+def test_a_component_speaks_as_its_pod_may(node: RealNode, volume: Path, access: str, outcome: bytes) -> None:
+    """Whatever the container's own program is."""
+    pod = node.run_pod(f"speaks-{access}", annotations={ANNOTATION: access})
+    (volume / "network").write_bytes(guest("network"))
+    container = with_volume(node, pod, volume)
+    assert exec_sync(node, container, "/volume/network", "bind-udp", "127.0.0.1:0") == (0, outcome, b"")
+    node.call("RemovePodSandbox", pod_sandbox_id=pod)
 
 
 def test_the_image_has_it(node: RealNode, pod: str) -> None:
