@@ -1,0 +1,83 @@
+"""Connections to the ports of real pods."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cri_server.port_dial import dial
+from sandbox import syscalls
+from sandbox.errors import PodProcessGone
+from tests.prerequisites import require_root
+
+
+class Pod:
+    """A network namespace with its loopback, held by a thread."""
+
+    def __init__(self) -> None:
+        self._made, self._over = threading.Event(), threading.Event()
+        self._jobs: list[Any] = []
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+        self._made.wait()
+        process = SimpleNamespace(netns_path=f"/proc/self/fd/{self.namespace}", alive=True)
+        self.sandbox: Any = SimpleNamespace(id="pod", process=process, record=SimpleNamespace(ips=["127.0.0.9"]))
+
+    def _live(self) -> None:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        os.system("ip link set lo up")
+        self.namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.listeners = {
+            address: socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+            for address in ("127.0.0.1", "::1", "127.0.0.9")
+        }
+        self._made.set()
+        self._over.wait()
+
+    def port(self, address: str) -> int:
+        return int(self.listeners[address].getsockname()[1])
+
+    def close(self) -> None:
+        self._over.set()
+        for listener in self.listeners.values():
+            listener.close()
+        os.close(self.namespace)
+
+
+@pytest.fixture
+def pod() -> Iterator[Pod]:
+    require_root()
+    pod = Pod()
+    yield pod
+    pod.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.0.0.9"])
+def test_what_listens_on_a_loopback_or_the_pods_address(pod: Pod, address: str) -> None:
+    async def scenario() -> None:
+        connection = await dial(pod.sandbox, pod.port(address))
+        with connection, pod.listeners[address].accept()[0] as accepted:
+            assert accepted.getpeername()[1] == connection.getsockname()[1]
+            assert connection.gettimeout() == 0
+
+    asyncio.run(scenario())
+
+
+def test_where_nothing_listens(pod: Pod) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    port = pod.port("127.0.0.1")
+    pod.listeners.pop("127.0.0.1").close()
+    with pytest.raises(ConnectionRefusedError):
+        asyncio.run(dial(pod.sandbox, port))
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_a_pod_that_has_gone(pod: Pod) -> None:
+    pod.sandbox.process.netns_path = "/proc/0/ns/net"
+    with pytest.raises(PodProcessGone):
+        asyncio.run(dial(pod.sandbox, 80))

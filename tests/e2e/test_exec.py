@@ -1,0 +1,182 @@
+"""crictl exec, attach and port-forward, over both of its transports, into pods of a real server."""
+
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.e2e.terminal import Terminal
+from tests.real_node import eventually, real_node
+from tests.toolbox.tree import toolbox
+
+TRANSPORTS = ("spdy", "websocket")
+
+
+@pytest.fixture(scope="module")
+def shared_terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    toolbox()  # skips where it was not built
+    folder = tmp_path_factory.mktemp("exec")
+    with real_node(folder / "node", '[exec]\ntoolbox = "builtin"\n') as node:
+        yield Terminal(node, node.registry.address, folder / "terminal")
+
+
+@pytest.fixture
+def terminal(shared_terminal: Terminal) -> Iterator[Terminal]:
+    yield shared_terminal
+    shared_terminal.remove_pods()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run(terminal: Terminal, *words: str, typed: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Status and outputs of crictl."""
+    done = subprocess.run(terminal.crictl.command(*words), input=typed, capture_output=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def running(terminal: Terminal, *words: str, **streams: int) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(terminal.crictl.command(*words), **streams) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def executed(terminal: Terminal, container: str) -> int:
+    """How many processes run beside the container's own."""
+    pid = terminal.crictl.json("inspect", container)["info"]["pid"]
+    pod = re.findall(r"PPid:\t(\d+)", Path(f"/proc/{pid}/status").read_text())[0]
+    return len(Path(f"/proc/{pod}/task/{pod}/children").read_text().split()) - 1
+
+
+def test_output_and_exit_code(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    execute = ("exec", "--transport", transport, container)
+    assert run(terminal, *execute, "echo", "-n", "hello")[:2] == (0, b"hello")
+    status, stdout, stderr = run(terminal, *execute, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert (status, stdout) == (1, b"out\n")
+    assert stderr.startswith(b"err\n")
+    assert b"command terminated with exit code 3" in stderr
+
+
+def test_a_command_that_is_none(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    status, stdout, stderr = run(terminal, "exec", "--transport", transport, container, "nothing")
+    assert (status, stdout) == (1, b"")
+    assert stderr.startswith(b'exec: "nothing": executable file not found in $PATH; the container has none, and the ')
+    assert b"command terminated with exit code 127" in stderr
+
+
+def test_input_and_its_end(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    sent = os.urandom(1 << 20)
+    assert run(terminal, "exec", "-i", "--transport", transport, container, "cat", typed=sent)[:2] == (0, sent)
+
+
+def test_a_client_that_is_killed_ends_it(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    with running(terminal, "exec", "--transport", transport, container, "sleep", "4321"):
+        eventually(lambda: executed(terminal, container) == 1)
+    eventually(lambda: executed(terminal, container) == 0)
+
+
+def test_a_server_that_is_killed_ends_it_and_not_the_container(terminal: Terminal) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    with running(terminal, "exec", container, "sleep", "4321") as client:
+        eventually(lambda: executed(terminal, container) == 1)
+        terminal.node.server.kill()
+        client.wait()
+    terminal.node.server.start()
+    eventually(lambda: executed(terminal, container) == 0)
+    assert run(terminal, "exec", container, "echo", "hi")[:2] == (0, b"hi\n")
+
+
+def test_interrupted_in_a_terminal(terminal: Terminal) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    ours, theirs = pty.openpty()
+    words = ("exec", "-i", "-t", container, "main.wasm")
+    with running(terminal, *words, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE) as client:
+        os.close(theirs)
+        eventually(lambda: executed(terminal, container) == 1)
+        os.write(ours, b"\x03")
+        assert client.stderr is not None
+        assert b"command terminated with exit code 130" in client.stderr.read()
+    os.close(ours)
+
+
+def test_attached_to_one_that_reads(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "stdin_block", stdin=True, stdin_once=True)
+    words = ("attach", "-i", "--transport", transport, container)
+    assert run(terminal, *words, typed=b"typed\n")[:2] == (0, b"typed\neof\n")
+    assert terminal.exited(container)["exitCode"] == 0
+    assert terminal.crictl("logs", container) == "typed\neof"
+
+
+def test_two_watch_and_one_is_killed(terminal: Terminal) -> None:
+    container = terminal.start(terminal.run_pod(), "counter")
+    with running(terminal, "attach", container, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        assert re.fullmatch(rb"tick \d+\n", first.stdout.readline())
+        with running(terminal, "attach", container, stdout=subprocess.PIPE) as second:
+            assert second.stdout is not None
+            assert re.fullmatch(rb"tick \d+\n", second.stdout.readline())
+        assert re.fullmatch(rb"tick \d+\n", first.stdout.readline())
+        terminal.crictl("stop", "--timeout", "5", container)
+        first.wait()
+    assert first.returncode == 0
+    assert terminal.status(container)["exitCode"] == 128 + signal.SIGTERM
+
+
+def test_a_server_that_is_killed_ends_watching_and_no_input(terminal: Terminal) -> None:
+    container = terminal.start(terminal.run_pod(), "stdin_block", stdin=True, stdin_once=True)
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running(terminal, "attach", "-i", container, **streams) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write(b"one\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == b"one\n"
+        terminal.node.server.kill()
+        client.wait()
+    terminal.node.server.start()
+    assert run(terminal, "attach", "-i", container, typed=b"two\n")[:2] == (0, b"two\neof\n")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def fetched(port: int) -> bytes:
+    """As soon as crictl listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/pod", timeout=30) as answer:
+                return bytes(answer.read())
+        except URLError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
+
+
+def test_a_port_of_a_pod(terminal: Terminal, transport: str) -> None:
+    pod = terminal.run_pod(port_mappings=[{"container_port": 8080}])
+    terminal.start(pod, "web")
+    port = free_port()
+    with running(terminal, "port-forward", "--transport", transport, pod, f"{port}:8080", stdout=subprocess.DEVNULL):
+        assert [fetched(port) for _ in range(5)] == [b"hello /pod"] * 5
