@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.prerequisites import require_cni_plugin, require_tool
@@ -42,6 +44,17 @@ class CniInstallation:
 
     def put_back(self, plugin: str) -> None:
         (self.bin_dir.parent / plugin).rename(self.bin_dir / plugin)
+
+    @contextmanager
+    def failing(self, plugin: str, words: str) -> Iterator[None]:
+        """For a while it answers with these."""
+        answer = json.dumps({"cniVersion": "1.0.0", "code": 100, "msg": words})
+        self.hide(plugin)
+        (self.bin_dir / plugin).write_text(f"#!/bin/sh\necho '{answer}'\nexit 1\n")
+        (self.bin_dir / plugin).chmod(0o755)
+        yield
+        (self.bin_dir / plugin).unlink()
+        self.put_back(plugin)
 
     def is_clean(self) -> bool:
         """Nothing is left of any pod, in the network of the caller."""

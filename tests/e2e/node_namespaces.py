@@ -18,13 +18,16 @@ from sandbox import syscalls
 ADDRESS = "192.0.2.10"
 """The node's, of the range for documentation: nothing else has it."""
 
+INTERFACES = ("node0", "node1")
+"""The node's, and its other end."""
+
 _NETWORK = f"""
 link set lo up
-link add node0 type veth peer name node1
-address add {ADDRESS}/24 dev node0
-link set node0 up
-link set node1 up
-route add default via 192.0.2.1 dev node0
+link add {INTERFACES[0]} type veth peer name {INTERFACES[1]}
+address add {ADDRESS}/24 dev {INTERFACES[0]}
+link set {INTERFACES[0]} up
+link set {INTERFACES[1]} up
+route add default via 192.0.2.1 dev {INTERFACES[0]}
 """
 _HIDDEN = ("/var/lib", "/var/log")
 """Where a kubelet keeps things whatever its configuration says."""

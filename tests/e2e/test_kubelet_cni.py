@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cni_installation import CniInstallation, rules
+from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node
 from tests.e2e.pods import is_ready, manifest
 
+SHOWS_EVENTS = 3
+"""At this verbosity a kubelet writes them into its log."""
 PORTS = [{"containerPort": 80, "hostPort": 18080}]
 
 
@@ -19,7 +22,7 @@ def cni(tmp_path: Path) -> CniInstallation:
 
 @pytest.fixture
 def node(tmp_path: Path, cni: CniInstallation) -> Iterator[KubeletNode]:
-    with kubelet_node(tmp_path / "node", server_config=cni.settings) as running:
+    with kubelet_node(tmp_path / "node", server_config=cni.settings, logging={"verbosity": SHOWS_EVENTS}) as running:
         yield running
 
 
@@ -37,9 +40,26 @@ def test_pods_wait_for_the_network_and_for_plugins_to_come_and_to_go(node: Kubel
     node.kubelet.remove("waiting")
     node.kubelet.eventually(lambda: not node.is_running("waiting"), "the pod that is removed has ended")
     assert "--dport 18080 -j DNAT" in rules()
-    assert not node.is_running("late")
+    wait_for_event(node, "late", "ADD by plugin portmap of CNI network pods cannot be run")
     cni.put_back("portmap")
     node.kubelet.pod_when("late", is_ready)
     node.kubelet.eventually(lambda: "--dport 18080" not in rules(), "its host port is taken back")
+
+    with cni.failing("host-local", "the store is closed"):
+        node.kubelet.run(manifest("later", node.tool("count 0.2")))
+        wait_for_event(node, "later", "the store is closed")
+    node.kubelet.pod_when("later", is_ready)
     node.kubelet.remove_all()
     node.kubelet.eventually(cni.is_clean, "nothing is left of the pods' network")
+
+
+def wait_for_event(node: KubeletNode, pod: str, words: str) -> None:
+    """Of a pod without a sandbox."""
+
+    def is_told() -> bool:
+        events = (line for line in node.kubelet.log.read_text().splitlines() if '"Event occurred"' in line)
+        return any(
+            f"{pod}-{NODE}" in event and "FailedCreatePodSandBox" in event and words in event for event in events
+        )
+
+    node.kubelet.eventually(is_told, f"an event of pod {pod} has {words}")

@@ -1,6 +1,7 @@
 """A whole cluster of one node around wasmlet: etcd, control plane, kubelet and kube-proxy, none of them changed."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.workloads import Containers, pod, running_containers
 from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node_here
-from tests.e2e.node_namespaces import node_namespaces
+from tests.e2e.node_namespaces import INTERFACES, node_namespaces
 from tests.prerequisites import require_root, require_tool
 
 WITNESS = "witness"
@@ -74,7 +75,7 @@ class Cluster:
         ready = [f"sandbox {each.metadata.name}" for each in sandboxes if each.state == cri.SANDBOX_READY]
         below = f"{self.node.kubelet.folder}/root/pods"
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines() if below in line]
-        return [*ready, *mounts, *self.node.pod_cgroups()]
+        return [*ready, *mounts, *self.node.pod_cgroups(), *pod_interfaces()]
 
     def defects(self) -> list[str]:
         """What the server and the kubelet tell of their own."""
@@ -86,6 +87,12 @@ class Cluster:
         """Of every component."""
         logs = [*self.control_plane.logs(), self.proxy_log, self.node.kubelet.log, self.node.server.log]
         return "\n".join(last_words(log) for log in logs)
+
+
+def pod_interfaces() -> list[str]:
+    """Ends of pairs whose other end is in a pod."""
+    pairs = subprocess.run(["ip", "-json", "link", "show", "type", "veth"], check=True, capture_output=True).stdout
+    return [pair["ifname"] for pair in json.loads(pairs) if pair["ifname"] not in INTERFACES]
 
 
 @contextmanager

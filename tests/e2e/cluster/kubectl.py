@@ -102,6 +102,14 @@ class Kubectl:
         selector = f"--field-selector=involvedObject.name={name},reason={reason}"
         return [event["message"] for event in self.objects("events", selector)]
 
+    def wait_for_event(self, name: str, reason: str, *words: str) -> None:
+        """Of an object, with all the words in its message."""
+
+        def is_told() -> bool:
+            return any(all(word in message for word in words) for message in self.events(name, reason))
+
+        eventually(is_told, f"an event {reason} of {name} has {words}")
+
     def log(self, pod: str, *options: str, lines: int = 1) -> list[str]:
         """As soon as it has so many lines."""
         found: list[str] = []

@@ -5,7 +5,7 @@ from typing import Any
 
 import urllib3
 
-from tests.e2e.cluster.kubectl import Object, eventually
+from tests.e2e.cluster.kubectl import Object
 from tests.e2e.cluster.together import Case, together
 from tests.e2e.cluster.web import PORT, each_second, flags, health, web
 from tests.e2e.cluster.workloads import pod
@@ -32,13 +32,6 @@ def wait(case: Case, condition: str) -> None:
     case.kubectl.wait("pod/probed", condition)
 
 
-def wait_for_event(case: Case, reason: str, words: str) -> None:
-    def is_told() -> bool:
-        return any(words in message for message in case.kubectl.events("probed", reason))
-
-    eventually(is_told, f"there is an event {reason} with {words}")
-
-
 def wait_for_restart(case: Case) -> Object:
     """How the run before ended."""
     found = case.kubectl.when("pod/probed", lambda pod: restarts(pod) >= 1)
@@ -57,12 +50,12 @@ def go_through_all_probes(case: Case, container: Object) -> None:
     for flag in ("startup", "readiness", "liveness"):
         raise_flag(case, flag)
     run(case, container)
-    wait_for_event(case, "Unhealthy", "Startup probe failed")
+    case.kubectl.wait_for_event("probed", "Unhealthy", "Startup probe failed")
     found = case.kubectl.get("pod/probed")
     assert (status_of(found)["started"], restarts(found)) == (False, 0)
     lower_flag(case, "liveness")
     lower_flag(case, "startup")
-    wait_for_event(case, "Unhealthy", "Readiness probe failed")
+    case.kubectl.wait_for_event("probed", "Unhealthy", "Readiness probe failed")
     lower_flag(case, "readiness")
     wait(case, READY)
     case.strike_unnoticed()
@@ -73,7 +66,7 @@ def go_through_all_probes(case: Case, container: Object) -> None:
     assert restarts(case.kubectl.get("pod/probed")) == 0
     raise_flag(case, "liveness")
     assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
-    wait_for_event(case, "Unhealthy", "Liveness probe failed")
+    case.kubectl.wait_for_event("probed", "Unhealthy", "Liveness probe failed")
     lower_flag(case, "liveness")
     wait(case, READY)
 
@@ -102,7 +95,7 @@ def test_tcp_probes_fail_and_recover(case: Case) -> None:
     urllib3.request("GET", f"http://{address}:{PORT}/close", retries=False)
     wait(case, NOT_READY)
     assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
-    wait_for_event(case, "Unhealthy", f"{address}:{PORT}: connect: connection refused")
+    case.kubectl.wait_for_event("probed", "Unhealthy", f"{address}:{PORT}: connect: connection refused")
     wait(case, READY)
 
 
@@ -134,7 +127,7 @@ def test_a_container_whose_hook_fails_is_started_again(case: Case) -> None:
     raise_flag(case, "hook")
     hook = {"httpGet": {"path": "/abort/hook", "port": "web"}}
     run(case, web(case, lifecycle={"postStart": hook}))
-    wait_for_event(case, "FailedPostStartHook", "PostStartHook failed")
+    case.kubectl.wait_for_event("probed", "FailedPostStartHook", "PostStartHook failed")
     assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM
     lower_flag(case, "hook")
     wait(case, READY)

@@ -1,10 +1,14 @@
 """Services of pods that serve, by kube-proxy: who is reached, from where, and that it goes on whatever happens."""
 
+import socket
+
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.together import Case, together
-from tests.e2e.cluster.web import answers, answers_inside, each_second, flags, health, service, visitor, web
+from tests.e2e.cluster.web import PORT, answers, answers_inside, each_second, flags, health, service, visitor, web
 from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.node_namespaces import ADDRESS
+
+HOST_PORT, USED_PORT = 18080, 18081
 
 
 def pod_names(kubectl: Kubectl) -> set[str]:
@@ -77,6 +81,35 @@ def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
     for name in names:
         *_, last = case.kubectl("logs", "visitors", f"--container={name}").splitlines()
         assert last.split()[0] in pod_names(case.kubectl)
+
+
+@together
+def test_a_pod_reaches_itself_by_its_service(case: Case) -> None:
+    url = serve(case, 1)
+    [name] = pod_names(case.kubectl)
+    eventually(lambda: answers_inside(case.cluster.node.pid(name), url) == {name}, "the pod reaches itself")
+
+
+@together
+def test_a_pod_is_reached_at_a_port_of_the_node_while_the_server_is_killed(case: Case) -> None:
+    ports = [{"containerPort": PORT, "hostPort": HOST_PORT}]
+    case.kubectl.apply(pod("alone", web(case, ports=ports), volumes=flags(case)))
+    case.kubectl.wait("pod/alone", "condition=Ready")
+    with visitor(f"{ADDRESS}:{HOST_PORT}", "/name") as visiting:
+        case.strike_unnoticed()
+    assert visiting.visits > 0
+    assert visiting.failures == []
+    assert answers(f"http://127.0.0.1:{HOST_PORT}/name") == {"alone"}
+
+
+@together
+def test_a_pod_waits_until_nobody_uses_its_port_of_the_node(case: Case) -> None:
+    container = case.tool("sleep 1000", ports=[{"containerPort": 80, "hostPort": USED_PORT}])
+    with socket.create_server(("", USED_PORT)):
+        case.kubectl.apply(pod("waiting", container, volumes=case.volumes()))
+        words = f"host port {USED_PORT}", "is used by a process of this host"
+        case.kubectl.wait_for_event("waiting", "FailedCreatePodSandBox", *words)
+    case.kubectl.wait("pod/waiting", "condition=Ready")
 
 
 @together
