@@ -34,12 +34,14 @@ class ExecCommand(NamedTuple):
     argv: list[str]
     program: ProgramSpec
     opens_sockets: bool
+    calls_http: bool
     needs_shim: bool
 
 
 def _command(container: Container, argv: list[str], program: Program) -> ExecCommand:
     context = container.config.linux.security_context
-    return ExecCommand(argv, program_spec(program), program.opens_sockets, needs_shim(program, 0, context))
+    shim = needs_shim(program, 0, context)
+    return ExecCommand(argv, program_spec(program), program.opens_sockets, program.calls_http, shim)
 
 
 async def find_command(runtime: Runtime, sandbox: Sandbox, container: Container, words: Sequence[str]) -> ExecCommand:
@@ -124,7 +126,7 @@ async def _without_file(runtime: Runtime, sandbox: Sandbox, container: Container
     name = words[0]
     if name in _own_names(container):
         own = container.guest
-        return ExecCommand([*words], own.program, own.opens_sockets, bool(own.socket_shim))
+        return ExecCommand([*words], own.program, own.opens_sockets, own.calls_http, bool(own.socket_shim))
     command = _command_name(name)
     if not command or _refuses_toolbox(sandbox):
         raise _not_found(runtime, sandbox, name)

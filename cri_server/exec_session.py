@@ -75,6 +75,7 @@ def _guest(container: Container, command: ExecCommand, shim: list[str], tty: boo
         listen=[],
         socket_shim=shim,
         opens_sockets=command.opens_sockets,
+        calls_http=command.calls_http,
         tty=tty,
     )
 

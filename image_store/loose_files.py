@@ -62,6 +62,7 @@ class LooseFiles:
             has_command_entry=facts.is_command,
             accepts=facts.accepts,
             opens_sockets=facts.opens_sockets,
+            calls_http=facts.calls_http,
         )
 
     async def hold(self, descriptor: int, name: str, holder: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from cri_server.container_network import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.guests.compiled import guest
 from tests.prerequisites import require_tool
 from tests.real_node import RealNode, real_node
 from tests.sandbox.name_server import serving
@@ -61,9 +62,9 @@ class Pods:
         """What a container says of its call, in a pod with these fields."""
         return self.call_in(self.run(**fields), *arguments)
 
-    def call_in(self, sandbox_id: str, *arguments: str, name: str = "") -> list[str]:
+    def call_in(self, sandbox_id: str, *arguments: str, guest: str = "call_out", name: str = "") -> list[str]:
         self._containers += 1
-        container = self.node.start(sandbox_id, "call_out", name or f"c{self._containers}", args=arguments)
+        container = self.node.start(sandbox_id, guest, name or f"c{self._containers}", args=arguments)
         self.node.exited(container)
         return self.node.log(container)
 
@@ -126,6 +127,15 @@ def test_names_are_the_pods_own(pods: Pods, web: str) -> None:
         assert pods.call_in(sandbox_id, "GET", f"http://web:{WEB_PORT}/named")[-1] == body_of(b"hello /named")
         [refusal] = pods.call_in(sandbox_id, "GET", f"http://nobody:{WEB_PORT}/")
         assert refusal.startswith("refused ErrorCode_DnsError(")
+
+
+def test_a_component_calls_that_can_make_no_socket_itself(pods: Pods, web: str) -> None:
+    gateway = gateway_of(pods)
+    with serving("/proc/self/ns/net", {"web.test": [web]}, gateway):
+        sandbox_id = pods.run(dns_config=cri.DNSConfig(servers=[gateway]))
+        assert pods.call_in(sandbox_id, f"{web}:{WEB_PORT}", "/", guest="http_get") == ["status 200"]
+        assert pods.call_in(sandbox_id, f"web.test:{WEB_PORT}", "/", guest="http_get") == ["status 200"]
+        assert pods.call_in(sandbox_id, f"{web}:1", "/", guest="http_get") == ["error 6"]
 
 
 def test_bodies_of_unknown_length_stream_both_ways(pods: Pods, web: str) -> None:
@@ -215,6 +225,20 @@ def test_in_the_hosts_network_it_calls_as_the_host(pods: Pods, web: str) -> None
     context = cri.LinuxSandboxSecurityContext(namespace_options=cri.NamespaceOption(network=cri.NODE))
     said = pods.call("GET", f"http://{web}:{WEB_PORT}/", linux=cri.LinuxPodSandboxConfig(security_context=context))
     assert said[-1] == body_of(b"hello /")
+
+
+@pytest.mark.parametrize(("access", "denied"), [("full", False), ("none", True)])
+def test_what_is_executed_in_a_container_calls_as_its_pod_may(
+    pods: Pods, web: str, tmp_path: Path, access: str, denied: bool
+) -> None:
+    program = tmp_path / "call"
+    program.write_bytes(guest("call_out"))
+    sandbox_id = pods.run(annotations={ANNOTATION: access})
+    mount = cri.Mount(host_path=str(program), container_path="/bin/call", readonly=True)
+    container = pods.node.start(sandbox_id, "sleeper", mounts=[mount])
+    command = ["call", "GET", f"http://{web}:{WEB_PORT}/executed"]
+    said = pods.node.call("ExecSync", container_id=container, cmd=command).stdout.decode().splitlines()
+    assert said[-1] == ("refused ErrorCode_HttpRequestDenied()" if denied else body_of(b"hello /executed"))
 
 
 def test_an_authority_of_ones_own_is_not_trusted(pods: Pods, tmp_path: Path) -> None:
