@@ -20,7 +20,9 @@ def wasm_image() -> ImageSource:
 def native_image(name: str, folder: Path) -> ImageSource:
     """``name``: of a C source. Raises BenchError without a C compiler."""
     architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    return ImageSource(f"native-{name}", "linux", architecture, {f"/{name}": _compile(name, folder)}, f"/{name}")
+    commands = _compile("commands", folder)
+    files = {f"/{name}": _compile(name, folder), "/bin/echo": commands, "/bin/cat": commands}
+    return ImageSource(f"native-{name}", "linux", architecture, files, f"/{name}")
 
 
 def _compile(name: str, folder: Path) -> bytes:

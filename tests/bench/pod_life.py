@@ -27,7 +27,8 @@ class PodLife:
         self._image = server.image
         self._log = logs / server.name / name / "0.log"
         self._config = _pod_config(name, server.cgroup_parent, str(self._log.parent))
-        self._pod = self._container = ""
+        self.pod = self.container = ""
+        """Ids, once they are there."""
 
     def up(self, watched: bool = False) -> None:
         """Run, create, start; ``watched``: until the first log line."""
@@ -37,24 +38,24 @@ class PodLife:
         self._create()
         first_line = FirstLine(self._log) if watched else None
         start = time.perf_counter()
-        self._call("StartContainer", cri.StartContainerRequest(container_id=self._container))
+        self._call("StartContainer", cri.StartContainerRequest(container_id=self.container))
         self.times["pod up"] = (time.perf_counter() - begin) * 1000
         if first_line:
             self.times["first log line"] = (first_line.time() - start) * 1000
 
     def down(self) -> None:
-        self._call("StopContainer", cri.StopContainerRequest(container_id=self._container, timeout=0))
-        self._call("StopPodSandbox", cri.StopPodSandboxRequest(pod_sandbox_id=self._pod))
-        self._call("RemovePodSandbox", cri.RemovePodSandboxRequest(pod_sandbox_id=self._pod))
+        self._call("StopContainer", cri.StopContainerRequest(container_id=self.container, timeout=0))
+        self._call("StopPodSandbox", cri.StopPodSandboxRequest(pod_sandbox_id=self.pod))
+        self._call("RemovePodSandbox", cri.RemovePodSandboxRequest(pod_sandbox_id=self.pod))
 
     def _run(self) -> None:
-        self._pod = self._call("RunPodSandbox", cri.RunPodSandboxRequest(config=self._config)).pod_sandbox_id
+        self.pod = self._call("RunPodSandbox", cri.RunPodSandboxRequest(config=self._config)).pod_sandbox_id
 
     def _create(self) -> None:
         request = cri.CreateContainerRequest(
-            pod_sandbox_id=self._pod, config=_container_config(self._image, self._log.name), sandbox_config=self._config
+            pod_sandbox_id=self.pod, config=_container_config(self._image, self._log.name), sandbox_config=self._config
         )
-        self._container = self._call("CreateContainer", request).container_id
+        self.container = self._call("CreateContainer", request).container_id
 
     def _call(self, name: str, request: Message) -> Any:
         begin = time.perf_counter()

@@ -15,11 +15,12 @@ from tests.bench.cpu import all_pids, cores_used, server_pid
 from tests.bench.memory import memory_of_all
 from tests.bench.pod_life import PodLife, remove_pods
 from tests.bench.server import Server
+from tests.bench.streams import measure_streams
 from tests.cri_client import CriClient
 
-PARTS = ("pod", "crowd", "node", "kubelet")
-"""One pod after the other; many pods at once; as many as a large node has, and as many under a kubelet, on wasmlet
-alone."""
+PARTS = ("pod", "streams", "crowd", "node", "kubelet")
+"""One pod after the other; exec and port-forward; many pods at once; as many as a large node has, and as many under a
+kubelet, on wasmlet alone."""
 
 AT_A_TIME = 10
 _LISTS = 50
@@ -65,6 +66,10 @@ def _round(
         say(f"round {number} of {plan.rounds}: {plan.pods} pods, one after the other")
         for name, times in _one_by_one(clients, plan.pods, plan.logs):
             _add(samples[name], times)
+    if "streams" in plan.parts:
+        for server in _in_turn(clients, number):
+            say(f"round {number} of {plan.rounds}: exec and port-forward on {server.name}")
+            samples[server.name].update(measure_streams(server, clients[server], plan.logs))
     if "crowd" in plan.parts:
         for server in _in_turn(clients, number):
             say(f"round {number} of {plan.rounds}: {plan.crowd} pods on {server.name}")

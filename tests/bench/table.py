@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tests.bench.rounds import AT_A_TIME, Samples
+from tests.bench.streams import AT_A_TIME as EXECS_AT_A_TIME
 
 _TOO_LITTLE = 1e-4
 
@@ -29,6 +30,11 @@ def rows(crowd: int) -> tuple[Row, ...]:
         Row("StopContainer", "StopContainer(0), ms"),
         Row("StopPodSandbox", "StopPodSandbox, ms"),
         Row("RemovePodSandbox", "RemovePodSandbox, ms"),
+        Row("ExecSync", "ExecSync of echo hi, ms"),
+        Row("ExecSync crowd", f"ExecSync of echo hi, {EXECS_AT_A_TIME} at a time until all are done, ms", single=True),
+        Row("exec", "crictl exec of echo hi, ms"),
+        Row("exec in", "through exec, in and out again, MB/s", single=True),
+        Row("forward", "through port-forward, MB/s", single=True),
         Row("memory", f"memory per pod of {crowd}, MB", 1e-6, single=True),
         Row("rate", f"pods per second, {AT_A_TIME} at a time", single=True),
         Row("ListPodSandbox", f"ListPodSandbox of {crowd}, ms"),

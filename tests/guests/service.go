@@ -2,11 +2,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 )
 
 func main() {
@@ -39,6 +41,17 @@ func main() {
 		}
 		defer notes.Close()
 		fmt.Fprintln(notes, request.PathValue("words"), request.Header.Get("X-Noted-By"))
+	})
+	http.HandleFunc("GET /bytes/{count}", func(answer http.ResponseWriter, request *http.Request) {
+		count, err := strconv.Atoi(request.PathValue("count"))
+		if err != nil {
+			http.Error(answer, err.Error(), http.StatusBadRequest)
+			return
+		}
+		piece := bytes.Repeat([]byte("0123456789abcdef"), 4096)
+		for ; count > 0; count -= len(piece) {
+			answer.Write(piece[:min(count, len(piece))])
+		}
 	})
 	http.HandleFunc("GET /close", func(answer http.ResponseWriter, request *http.Request) {
 		listener.Close()

@@ -35,6 +35,7 @@ _KUBELET_SETTINGS = {
     "clusterDomain": DOMAIN,
 }
 """So that less is waited for, and what nobody leaves out; the rest is as by default."""
+_WASMLET_SETTINGS = '[exec]\ntoolbox = "builtin"\n'
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,11 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         kube_proxy(proxy_log, control.kubeconfig),
         cluster_dns() as names,
         kubelet_node_here(
-            folder, kubeconfig=control.kubeconfig, resolvConf=str(resolv_conf), **_KUBELET_SETTINGS
+            folder,
+            kubeconfig=control.kubeconfig,
+            resolvConf=str(resolv_conf),
+            server_config=_WASMLET_SETTINGS,
+            **_KUBELET_SETTINGS,
         ) as node,
     ):
         kubectl = Kubectl(control.kubeconfig)

@@ -1,0 +1,144 @@
+"""kubectl exec, cp, attach, run and debug, and what the kubelet executes of itself."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.e2e.cluster.kubectl import eventually
+from tests.e2e.cluster.shell import ran, shell, shell_image
+from tests.e2e.cluster.test_probes import go_through_all_probes, probes, run, wait
+from tests.e2e.cluster.together import Case, together
+from tests.e2e.cluster.typist import typing_at
+from tests.e2e.cluster.workloads import pod
+from tests.e2e.pods import ended, seen_at, status_of
+
+READY = "condition=Ready"
+
+
+def start(case: Case, name: str = "open") -> None:
+    """A pod whose image has no shell."""
+    case.kubectl.apply(pod(name, case.tool("sleep 10000"), volumes=case.volumes()))
+    case.kubectl.wait(f"pod/{name}", READY)
+
+
+@together
+def test_exit_codes_and_both_outputs(case: Case) -> None:
+    start(case)
+    for code in (0, 3, 127):
+        done = ran(case.kubectl, "exec", "open", "--", "sh", "-c", f"echo out; echo err >&2; exit {code}")
+        assert (done.returncode, done.stdout) == (code, b"out\n")
+        assert done.stderr.startswith(b"err\n")
+    done = ran(case.kubectl, "exec", "open", "--", "there-is-no-such-thing")
+    assert done.returncode == 127
+    assert b'exec: "there-is-no-such-thing": executable file not found' in done.stderr
+
+
+@together
+def test_input_to_its_end(case: Case) -> None:
+    start(case)
+    data = os.urandom(1 << 20)
+    assert ran(case.kubectl, "exec", "-i", "open", "--", "cat", given=data).stdout == data
+    assert ran(case.kubectl, "exec", "open", "--", "cat", given=data).stdout == b"", "without -i there is none"
+
+
+@together
+def test_a_shell_in_a_terminal(case: Case) -> None:
+    start(case)
+    with typing_at(case.kubectl.command("exec", "-it", "open", "--", "sh")) as typist:
+        typist.type("echo $((6 * 7)) answers\r")
+        typist.until("42 answers")
+        typist.type("exit 5\r")
+        assert typist.exit_code() == 5
+
+
+@together
+def test_many_at_a_time(case: Case) -> None:
+    start(case)
+    commands = [case.kubectl.command("exec", "open", "--", "sh", "-c", f"echo {n}; exit {n}") for n in range(20)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for command in commands]
+    said = [each.communicate()[0] for each in running]
+    assert [each.returncode for each in running] == list(range(20))
+    assert said == [f"{number}\n".encode() for number in range(20)]
+
+
+@together
+def test_attach_to_a_guest_that_reads(case: Case) -> None:
+    source = {"stdin": True, "stdinOnce": True}
+    command = ("sh", "-c", "while read line; do echo heard $line; done; echo over")
+    case.kubectl.apply(pod("listening", shell(case, *command, **source), restartPolicy="Never"))
+    case.kubectl.wait("pod/listening", READY)
+    done = ran(case.kubectl, "attach", "-i", "listening", given=b"one\ntwo\n")
+    assert done.returncode == 0
+    assert done.stdout == b"heard one\nheard two\nover\n"
+    assert case.kubectl.log("listening", lines=3) == ["heard one", "heard two", "over"]
+    assert ended(case.kubectl.when("pod/listening", lambda pod: bool(ended(pod))))["exitCode"] == 0
+
+
+@together
+def test_run_with_a_terminal_leaves_nothing(case: Case) -> None:
+    image = shell_image(case)
+    command = ("run", "quick", "-it", "--rm", "--restart=Never", f"--image={image}", "--command", "--", "sh")
+    with typing_at(case.kubectl.command(*command)) as typist:
+        typist.until("If you don't see a command prompt")
+        typist.type("\recho I am $((40 + 2))\r")
+        typist.until("I am 42")
+        typist.type("exit\r")
+        assert typist.exit_code() == 0
+        typist.until('pod "quick" deleted')
+    eventually(lambda: not case.kubectl.objects("pod"), "it is gone")
+
+
+@together
+def test_debug_looks_into_a_pod_from_an_ephemeral_container(case: Case) -> None:
+    start(case)
+    image = shell_image(case)
+    command = ("debug", "open", "-it", f"--image={image}", "--container=debugger", "--target=main", "--", "sh")
+    with typing_at(case.kubectl.command(*command)) as typist:
+        typist.until("If you don't see a command prompt")
+        typist.type("\recho looking at $(hostname)\r")
+        typist.until("looking at open")
+        typist.type("exit 3\r")
+        typist.exit_code()
+    found = case.kubectl.when("pod/open", lambda pod: bool(ended(pod, "debugger")))
+    assert ended(found, "debugger")["exitCode"] == 3
+
+
+@together
+def test_a_server_that_dies_takes_the_exec_with_it_and_nothing_else(case: Case) -> None:
+    start(case)
+    command = case.kubectl.command("exec", "open", "--", "sh", "-c", "echo begun; sleep 4321")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"begun\n"
+        container = status_of(case.kubectl.get("pod/open"))["containerID"].removeprefix("wasmlet://")
+        assert len(_processes_of(container)) == 2
+        case.strike_unnoticed()
+        assert running.stdout.read() == b""
+    assert case.kubectl("exec", "open", "--", "echo", "again") == "again\n"
+    eventually(lambda: len(_processes_of(container)) == 1, "the exec'd command is gone")
+
+
+def _processes_of(container: str) -> set[str]:
+    """Process ids, of the container and of what is executed in it."""
+    lists = Path("/sys/fs/cgroup").glob(f"**/{container}/cgroup.procs")
+    return {pid for each in lists for pid in each.read_text().split()}
+
+
+@together
+def test_probes_that_execute(case: Case) -> None:
+    def lacks(flag: str) -> dict[str, object]:
+        return {"exec": {"command": ["sh", "-c", f"! test -e /flags/{flag}"]}}
+
+    go_through_all_probes(case, shell(case, "sleep", "10000", volumeMounts=seen_at(flags="/flags"), **probes(lacks)))
+
+
+@together
+def test_hooks_that_execute(case: Case) -> None:
+    def noting(words: str) -> dict[str, object]:
+        return {"exec": {"command": ["sh", "-c", f"echo {words} >> /flags/notes"]}}
+
+    hooks = {"postStart": noting("started"), "preStop": noting("leaving")}
+    run(case, shell(case, "sleep", "10000", volumeMounts=seen_at(flags="/flags"), lifecycle=hooks))
+    wait(case, READY)
+    case.kubectl.delete("pod/probed")
+    assert (case.folder / "notes").read_text() == "started\nleaving\n"
