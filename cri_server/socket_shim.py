@@ -16,11 +16,13 @@ _NEVER_THERE = ("/proc/", "/sys/")
 
 
 def needs_shim(program: Program, listeners: int, context: cri.LinuxContainerSecurityContext) -> bool:
-    """It costs a guest some 0.1 ms and 0.1 MB. Modules that could listen are large, and get it in any case."""
+    """It costs a guest some 0.1 MB: modules that could listen are large, and get it in any case. A start section cannot
+    call WASI by it."""
     if program.kind != "module":
         return False
     is_partly_readonly = any(not path.startswith(_NEVER_THERE) for path in context.readonly_paths)
-    return bool(listeners) or program.accepts or context.readonly_rootfs or is_partly_readonly
+    is_readonly = context.readonly_rootfs or is_partly_readonly
+    return bool(listeners) or (not program.begins_early and (program.accepts or is_readonly))
 
 
 async def socket_shim(runtime: Runtime, listeners: int) -> list[str]:

@@ -24,6 +24,7 @@ from image_store.disk import disk_errors, write_durably
 from image_store.engine_settings import SETTINGS
 from image_store.errors import DigestMismatch, ImageStoreError, LimitExceeded, ModuleInvalid
 from image_store.facts import COMMAND_ENTRY, Facts
+from image_store.start_section import has_start_section
 from image_store.wasm_kind import MAGIC, kind_of
 
 _PR_SET_PDEATHSIG = 1
@@ -105,9 +106,11 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     entries = imports.entries_of_module(module)
     unmet = imports.unmet_by_module(engine, module)
     accepts = imports.module_accepts(module)
-    return Facts(
-        "module", tuple(unmet), tuple(entries), COMMAND_ENTRY in entries, accepts, False, False, digest_of(code)
-    ), code
+    is_command, begins_early = COMMAND_ENTRY in entries, has_start_section(wasm)
+    facts = Facts(
+        *("module", tuple(unmet), tuple(entries), is_command, accepts, False, False, begins_early, digest_of(code))
+    )
+    return facts, code
 
 
 def _component(wasm: bytes) -> tuple[Facts, bytes]:
@@ -117,7 +120,7 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     unmet = imports.unmet_by_component(engine, component)
     runs, sockets = imports.component_runs(component), imports.component_opens_sockets(engine, component)
     calls = imports.component_calls_http(engine, component)
-    return Facts("component", tuple(unmet), (), runs, False, sockets, calls, digest_of(code)), code
+    return Facts("component", tuple(unmet), (), runs, False, sockets, calls, False, digest_of(code)), code
 
 
 def _refusal(error: wasmtime.WasmtimeError) -> ImageStoreError:

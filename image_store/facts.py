@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from image_store.image import Kind
 
-_VERSION = 3
+_VERSION = 4
 
 
 class Facts(NamedTuple):
@@ -21,6 +21,8 @@ class Facts(NamedTuple):
     """A component that imports of ``wasi:sockets`` what it takes to speak."""
     calls_http: bool
     """A component that imports outgoing ``wasi:http``."""
+    begins_early: bool
+    """A module with a start section."""
     code_digest: str
     """Of the compiled code."""
 

@@ -65,3 +65,5 @@ class Program:
     """A component that uses ``wasi:sockets``."""
     calls_http: bool = False
     """A component that makes HTTP calls by ``wasi:http``."""
+    begins_early: bool = False
+    """A module with a start section, which runs before its entry."""

@@ -63,6 +63,7 @@ class LooseFiles:
             accepts=facts.accepts,
             opens_sockets=facts.opens_sockets,
             calls_http=facts.calls_http,
+            begins_early=facts.begins_early,
         )
 
     async def hold(self, descriptor: int, name: str, holder: str) -> None:

@@ -187,6 +187,7 @@ class Programs:
             accepts=facts.accepts,
             opens_sockets=facts.opens_sockets,
             calls_http=facts.calls_http,
+            begins_early=facts.begins_early,
         )
 
 

@@ -11,6 +11,9 @@ Guests take listening sockets from descriptor 3 on. The native descriptors from 
     from there to FIRST_SOCKET  native, less the number of listeners
     FIRST_SOCKET and above      accepted sockets
 
+The native WASI reads ahead from standard input what the kernel then no longer knows of. A guest that may wait for it
+together with sockets reads it by the host instead.
+
 The native WASI also answers what a read-only file system refuses as an error of the device. Of those the host finds out
 which they are.
 """
@@ -23,6 +26,7 @@ FIRST_SOCKET = 1 << 20
 
 _BADF, _INVAL, _IO, _NOTDIR, _NOTSUP, _SPIPE = 8, 28, 29, 54, 58, 70
 
+SPARE_MEMORY = "spare"
 HOST_MODULE = "wasmlet"
 HOST_FUNCTIONS: dict[str, tuple[str, ...]] = {
     **{
@@ -67,10 +71,12 @@ _FILESTAT_WORDS = 8
 
 
 def front() -> str:
-    """The module that exports all of preview 1, and the table that stands behind it."""
+    """The module that exports all of preview 1, the table that stands behind it, and an empty memory for a guest that
+    has none."""
     names = list(PARAMETERS)
     functions = [_trampoline(place, name) for place, name in enumerate(names)]
-    return "\n".join([f'(module (table (export "table") {len(names)} funcref)', *functions, ")\n"])
+    table = f'(module (table (export "table") {len(names)} funcref) (memory (export "{SPARE_MEMORY}") 0)'
+    return "\n".join([table, *functions, ")\n"])
 
 
 def _trampoline(place: int, name: str) -> str:
@@ -98,7 +104,7 @@ def back(listeners: int) -> str:
             '(export "memory" (memory 0))',
             _numbering(listeners),
             _explanation(),
-            *(_function(name) for name in names),
+            *(_function(name, listeners) for name in names),
             "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
             ")\n",
         ]
@@ -153,13 +159,15 @@ def _explanation() -> str:
     (local.get $links) (local.get $size) (local.get $modified)))"""
 
 
-def _function(name: str) -> str:
-    return f"(func ${name}{_signature(name)}{_body(name)})"
+def _function(name: str, listeners: int) -> str:
+    return f"(func ${name}{_signature(name)}{_body(name, listeners)})"
 
 
-def _body(name: str) -> str:
+def _body(name: str, listeners: int) -> str:
     if name == "poll_oneoff":
-        return _poll()
+        return _poll() if listeners else f" {_native_call(name)}"
+    if name == "fd_read" and listeners:
+        return _choice(f"(i32.or (i32.eqz (local.get 0)) {_any_socket(name)})", _of_socket(name), _native_call(name))
     if name == "fd_renumber":
         return _renumber()
     native = _native_call(name)

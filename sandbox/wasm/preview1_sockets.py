@@ -54,6 +54,7 @@ _ALL_RIGHTS = (1 << 30) - 1
 _NONBLOCK = 4
 _PEEK, _WAIT_ALL = 1, 2
 _READ, _WRITE = 1, 2
+_STDIN = 0
 _CLOCK, _READABLE, _WRITABLE = 0, 1, 2
 _REALTIME, _MONOTONIC = 0, 1
 _ABSOLUTE = 1
@@ -65,6 +66,8 @@ _SLOT = 16
 """Bytes of an argument."""
 _MOST_VECTORS = 1024
 """As many as the kernel itself looks at. What a guest says to have is not copied unseen."""
+_MOST_SUBSCRIPTIONS = 1 << 17
+"""To read and to write all descriptors that there can be. What is said of each takes memory here."""
 _EXTENT = struct.Struct("<II")
 _WORD = struct.Struct("<I")
 _FDSTAT = struct.Struct("<BxHxxxxQQ")
@@ -110,10 +113,11 @@ class Sockets:
     def attach(self, context: Any, memory: int, listeners: list[int]) -> None:
         """Once the guest is there. ``memory``: address of its ``wasmtime_memory_t``; ``listeners``: descriptors."""
         self._context, self._memory = context, memory
-        self._open = {FIRST_LISTENER + place: descriptor for place, descriptor in enumerate(listeners)}
-        self._untouched = set(self._open)
+        numbers = range(FIRST_LISTENER, FIRST_LISTENER + len(listeners))
+        self._open = {_STDIN: _STDIN, **dict(zip(numbers, listeners, strict=True))}
+        self._untouched = set(numbers)
 
-    def _call(self, place: int | None, caller: Any, slots: int, count: int) -> None:
+    def _call(self, place: int | None, caller: Any, slots: int, count: int) -> Any:
         arguments, function = self._functions[place or 0]
         try:
             result = function(*arguments.unpack(ctypes.string_at(slots, arguments.size)))
@@ -123,7 +127,15 @@ class Sockets:
             result = _BADF
         except OSError as error:
             result = _ERRNOS.get(error.errno or 0, _IO)
+        except Exception as error:  # noqa: BLE001 - whoever called is WebAssembly
+            return self._trap(error)
         ctypes.c_uint32.from_address(slots).value = result
+        return None
+
+    def _trap(self, error: Exception) -> Any:
+        """Our fault: no errno says that."""
+        text = f"wasmlet failed in a call of its guest ({type(error).__name__}: {error})".encode()
+        return self._library.wasmtime_trap_new(text, len(text))
 
     def _at(self, pointer: int, size: int) -> int:
         """The address of so many bytes of the guest's memory."""
@@ -188,6 +200,7 @@ class Sockets:
 
     def _fd_close(self, number: int) -> int:
         os.close(self._open.pop(number))
+        self._untouched.discard(number)
         return _SUCCESS
 
     def _fd_renumber(self, number: int, to: int) -> int:
@@ -196,6 +209,10 @@ class Sockets:
         descriptor = self._open.pop(number)
         os.close(self._open[to])
         self._open[to] = descriptor
+        self._untouched.discard(to)
+        if number in self._untouched:
+            self._untouched.remove(number)
+            self._untouched.add(to)
         return _SUCCESS
 
     def _fd_fdstat_get(self, number: int, result: int) -> int:
@@ -233,9 +250,13 @@ class Sockets:
         return _ROFS if "\0" not in place and read_only.is_read_only(place, links, size, modified) else _IO
 
     def _poll_oneoff(self, subscriptions: int, events: int, count: int, result: int, now: int) -> int:
+        if count > _MOST_SUBSCRIPTIONS:
+            return _INVAL
         asked = list(_SUBSCRIPTION.iter_unpack(self._read(subscriptions, count * _SUBSCRIPTION.size)))
         self._at(events, count * _EVENT.size)
         self._at(result, _WORD.size)
+        if any(each[1] == _CLOCK and each[2] not in (_REALTIME, _MONOTONIC) for each in asked):
+            return _INVAL
         found = self._wait(asked, now)
         self._write(events, b"".join(found))
         self._write(result, _WORD.pack(len(found)))

@@ -8,9 +8,11 @@ from cri_server.socket_shim import needs_shim
 from image_store.image import Program
 
 
-def program(kind: Literal["module", "component"] = "module", accepts: bool = False) -> Program:
+def program(
+    kind: Literal["module", "component"] = "module", accepts: bool = False, begins_early: bool = False
+) -> Program:
     nothing = Path("/nothing")
-    return Program(kind, "sha256:0", nothing, nothing, "/web", "_start", (), True, accepts)
+    return Program(kind, "sha256:0", nothing, nothing, "/web", "_start", (), True, accepts, begins_early=begins_early)
 
 
 DEFAULTS = ["/proc/asound", "/proc/sys", "/sys/firmware"]
@@ -35,3 +37,4 @@ def test_it_takes_sockets_or_something_read_only(
 ) -> None:
     assert needs_shim(program(accepts=accepts), listeners, context)
     assert not needs_shim(program("component"), 0, context)
+    assert needs_shim(program(accepts=accepts, begins_early=True), listeners, context) == bool(listeners)

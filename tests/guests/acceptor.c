@@ -148,6 +148,55 @@ static void wrong(void) {
     printf("closed %d\n", __wasi_fd_close(connection));
 }
 
+// A byte of standard input at a time, waited for together with the listener, until there is none.
+static void input(void) {
+    for (;;) {
+        struct pollfd polled[] = {{.fd = LISTENER, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+        char byte;
+        if (poll(polled, 2, 60000) < 1 || !polled[1].revents) fail("poll");
+        ssize_t size = read(0, &byte, 1);
+        if (size < 0) fail("read");
+        if (!size) break;
+        printf("%c\n", byte);
+    }
+    puts("end");
+}
+
+// Each listener with a client that waits: a number that gets another socket gets its ways, too.
+static void renumber(void) {
+    __wasi_fdstat_t status;
+    int connection = accepted();
+    if (__wasi_fd_renumber(LISTENER + 1, connection)) fail("renumber");
+    if (__wasi_fd_fdstat_get(connection, &status)) fail("fdstat");
+    printf("listener blocks %d\n", !(status.fs_flags & __WASI_FDFLAGS_NONBLOCK));
+    int other = accept(connection, NULL, NULL);
+    if (other < 0) fail("accept");
+    if (__wasi_fd_renumber(other, LISTENER)) fail("renumber");
+    if (__wasi_fd_fdstat_get(LISTENER, &status)) fail("fdstat");
+    printf("connection blocks %d\n", !(status.fs_flags & __WASI_FDFLAGS_NONBLOCK));
+    printf("old number %d\n", __wasi_fd_close(other));
+    printf("none %d\n", __wasi_fd_renumber(LISTENER, 1 << 21));
+    printf("to itself %d\n", __wasi_fd_renumber(LISTENER, LISTENER));
+}
+
+// More than can be, and clocks that there are not.
+static void subscriptions(void) {
+    static __wasi_subscription_t many[1 << 18];
+    static __wasi_event_t events[1 << 18];
+    __wasi_size_t count;
+    many[0] = readable(LISTENER);
+    printf("many %d\n", __wasi_poll_oneoff(many, events, 1 << 18, &count));
+    many[1] = clock_in(1, 0);
+    many[1].u.u.clock.id = 77;
+    printf("clock %d\n", __wasi_poll_oneoff(many, events, 2, &count));
+    printf("none %d\n", __wasi_poll_oneoff(many, events, 0, &count));
+    many[1] = readable(LISTENER);
+    many[1].u.tag = __WASI_EVENTTYPE_FD_WRITE;
+    many[2] = clock_in(0, 0);
+    printf("both %d", __wasi_poll_oneoff(many, events, 3, &count));
+    printf(" of %d\n", (int)count);
+}
+
 // Files have their places behind the sockets.
 static void files(void) {
     struct stat found;
@@ -176,4 +225,7 @@ int main(int count, char **words) {
     if (!strcmp(mode, "mixed")) mixed();
     if (!strcmp(mode, "wrong")) wrong();
     if (!strcmp(mode, "files")) files();
+    if (!strcmp(mode, "input")) input();
+    if (!strcmp(mode, "renumber")) renumber();
+    if (!strcmp(mode, "subscriptions")) subscriptions();
 }

@@ -58,6 +58,8 @@ class Host:
             "memory_limit": 0,
             "lacks_place": False,
             "denies_calls": False,
+            "shim": [],
+            "listeners": 0,
         }
         return self._run({**request, **changes}, stdin)
 

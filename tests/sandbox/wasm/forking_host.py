@@ -5,6 +5,7 @@ Its argument is a JSON object (see ``conftest.Host.run``); one JSON object a gue
 
 import json
 import os
+import socket
 import sys
 from typing import Any
 
@@ -19,41 +20,48 @@ OUTCOMES = 3
 def main() -> None:
     request = json.loads(sys.argv[1])
     try:
-        loaded = Engine(request["library"]).load(request["kind"], request["compiled"], request["entry"])
+        engine = Engine(request["library"])
+        loaded = engine.load(request["kind"], request["compiled"], request["entry"])
         if request["lacks_place"]:
             loaded.memory_limit = 0
-        prepared = [guest.prepare(loaded, setup(request)) for _ in range(request["times"])]
+        prepared = [guest.prepare(loaded, setup(request, engine)) for _ in range(request["times"])]
     except SandboxError as error:
         tell({"failure": str(error)})
         return
     for each in prepared:
-        fork(request["levels"], each)
+        fork(request["levels"], each, request["listeners"])
 
 
-def setup(request: dict[str, Any]) -> guest.WasiSetup:
+def setup(request: dict[str, Any], engine: Engine) -> guest.WasiSetup:
+    shim = [os.open(path, os.O_RDONLY) for path in request["shim"]]
     return guest.WasiSetup(
         argv=[os.fsencode(word) for word in request["argv"]],
         env=[(os.fsencode(name), os.fsencode(value)) for name, value in request["env"]],
         preopens=[tuple(preopen) for preopen in request["preopens"]],
         memory_limit=request["memory_limit"],
         denies_calls=request["denies_calls"],
+        socket_shim=engine.socket_shim(request["shim"], *shim) if shim else None,
     )
 
 
-def fork(levels: int, prepared: guest.Prepared) -> None:
+def fork(levels: int, prepared: guest.Prepared, listeners: int) -> None:
     """The guest is the last of so many generations."""
     pid = syscalls.fork()
     if pid == 0 and levels > 1:
-        fork(levels - 1, prepared)
+        fork(levels - 1, prepared, listeners)
         os._exit(0)
     elif pid == 0:
-        become_guest(prepared)
+        become_guest(prepared, listeners)
     os.waitpid(pid, 0)
 
 
-def become_guest(prepared: guest.Prepared) -> None:
+def become_guest(prepared: guest.Prepared, listeners: int) -> None:
+    """``listeners``: how many sockets it is given, each with a client that waits."""
     try:
-        outcome = guest.run(guest.instantiate(prepared))
+        given = [socket.create_server(("127.0.0.1", 0)) for _ in range(listeners)]
+        clients = [socket.create_connection(each.getsockname()) for each in given]
+        outcome = guest.run(guest.instantiate(prepared, [each.fileno() for each in given]))
+        assert len(clients) == listeners
     except SandboxError as error:
         tell({"failure": str(error)})
         os._exit(128)

@@ -106,7 +106,7 @@ def _with_descriptors(name: str, descriptor: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", sorted(DESCRIPTORS))
-@pytest.mark.parametrize(("of_guest", "native"), [(0, 0), (2, 2), (5, 3), (6, 4), (FIRST_SOCKET - 1, FIRST_SOCKET - 3)])
+@pytest.mark.parametrize(("of_guest", "native"), [(1, 1), (2, 2), (5, 3), (6, 4), (FIRST_SOCKET - 1, FIRST_SOCKET - 3)])
 def test_what_is_no_socket_goes_to_the_native_wasi(linked: Linked, name: str, of_guest: int, native: int) -> None:
     arguments = tuple(map(str, _with_descriptors(name, native)))
     assert linked.call(name, *_with_descriptors(name, of_guest)) == (0, [("native", name, *arguments)])
@@ -161,6 +161,21 @@ def test_its_text_takes_nothing_but_the_interpreter() -> None:
     """The server asks for it, which must not load wasmtime."""
     code = "import sys, sandbox.wasm.preview1_shim; sys.exit('wasmtime' in sys.modules or 'ctypes' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_standard_input_is_read_by_the_host(linked: Linked) -> None:
+    """So that nothing of it waits where the host cannot see it when it waits for it."""
+    assert linked.call("fd_read", 0, 1, 2, 3) == (0, [("host", "fd_read", "0", "1", "2", "3")])
+    for name in sorted({*DESCRIPTORS} - {"fd_read"}):
+        assert [side for side, *_ in linked.call(name, *_with_descriptors(name, 0))[1]] == ["native"], name
+
+
+def test_without_listening_sockets_there_are_none(engine: wasmtime.Engine) -> None:
+    without = Linked(engine, 0)
+    without.memory.write(without.store, bytes([2]), 8)  # of a subscription the kind: to read
+    assert without.call("fd_read", 0, 1, 2, 3)[1] == [("native", "fd_read", "0", "1", "2", "3")]
+    assert without.call("fd_close", 3)[1] == [("native", "fd_close", "3")]
+    assert without.call("poll_oneoff", 0, 64, 1, 128)[1] == [("native", "poll_oneoff", "0", "64", "1", "128")]
 
 
 ERROR_OF_DEVICE, READ_ONLY = 29, 69
