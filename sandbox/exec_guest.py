@@ -69,6 +69,7 @@ class ExecGuest:
             raise
         finally:
             os.close(null)
+        self.spec = self.spec._replace(env=[])  # later guests of the pod inherit what is held here
         self._watch()
 
     def kill(self) -> None:

@@ -39,7 +39,7 @@ class ProcessTarget(NamedTuple):
     stderr: bool
     tty: bool
     open: Callable[[], Awaitable[StreamedProcess]]
-    """Raises an exception whose text is for the client: SandboxError, WrongState, InvalidRequest, NotFound."""
+    """Raises an exception whose text is for the client: SandboxError, ServerError, ImageStoreError."""
 
 
 class PortTarget(NamedTuple):

@@ -269,3 +269,17 @@ def test_memory_limits_reach_it(node: Node) -> None:
         await guest.end()
 
     in_container(node, "sleeper", scenario)
+
+
+def test_its_memory_is_the_containers(node: Node) -> None:
+    """CRI: that it is killed for memory counts as the container's being out of memory."""
+
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        exits = Exits(process)
+        code, _, _ = await ended(await execute(process, container, "toucher"))
+        assert code == 128 + signal.SIGKILL
+        await process.signal(container.container_id, signal.SIGKILL)
+        run = await exits.next()
+        assert (run.exit_code, run.reason) == (137, "OOMKilled")
+
+    in_container(node, "sleeper", scenario, limits={"memory_limit": 32 << 20})
