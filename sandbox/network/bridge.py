@@ -17,6 +17,7 @@ import structlog
 from sandbox.errors import InvalidSpec, SandboxError
 from sandbox.network import bridge_device, conntrack, host_ports, ipv6, listeners, network_record, veth_pair
 from sandbox.network.addresses import Lease, Network
+from sandbox.network.bandwidth import Bandwidth, wanted
 from sandbox.network.bridge_device import Device
 from sandbox.network.host_bridge import HostBridge
 from sandbox.network.host_lock import host_lock
@@ -25,6 +26,7 @@ from sandbox.network.names import bridge_name, host_interface, host_interface_al
 from sandbox.network.network_record import NetworkRecord
 from sandbox.network.own_thread import in_own_thread
 from sandbox.network.pod_addresses import PodAddresses
+from sandbox.network.pod_annotations import check_for_own_network
 from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.network.subnets import free_subnet, parse_subnets, split_pod_cidr, written
 from sandbox.network.veth_pair import BridgeGone, Pair
@@ -158,10 +160,12 @@ class BridgeNetwork:
         async with self._attaching:
             if self._device is None:
                 await self._bring_up()
+            bandwidth = _bandwidth(request)
             leases = self._addresses.take(sandbox_id)
             try:
                 self._claim_ports(sandbox_id, request, leases)
-                await self._connect(self._pair(sandbox_id, leases), _shown_name(request), netns_path)
+                pair = self._pair(sandbox_id, leases)._replace(bandwidth=bandwidth)
+                await self._connect(pair, _shown_name(request), netns_path)
             except OSError as error:
                 await self._give_back(sandbox_id)
                 raise _not_attached(sandbox_id, netns_path, error) from error
@@ -358,6 +362,12 @@ def _servable(network: Network) -> bool:
 
 def _sorted(networks: set[Network]) -> list[Network]:
     return sorted(networks, key=lambda network: (network.version, network.network_address.packed, network.prefixlen))
+
+
+def _bandwidth(request: PodRequest) -> Bandwidth:
+    """Raises InvalidSpec, and NotSupported if the annotations ask for anything else."""
+    check_for_own_network(_shown_name(request), request.annotations)
+    return wanted(request.annotations)
 
 
 def _shown_name(request: PodRequest) -> str:

@@ -14,12 +14,11 @@ from sandbox.network import route_messages as route
 from sandbox.network.addresses import Address
 from sandbox.network.host_ports import PublishedPort, overlaps
 from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, NetlinkSocket
+from sandbox.network.netlink_attributes import attributes, nested
 
 _GET, _DELETE = 0x101, 0x102
 _HEADER_BYTES = 20
 """Of netlink and of nfnetlink."""
-_ATTRIBUTE_TYPE = 0x3FFF
-_NESTED = 0x8000
 _ORIGINAL, _REPLY = 1, 2
 _ADDRESSES, _PROTOCOL = 1, 2
 _SOURCES, _DESTINATIONS = (1, 3), (2, 4)
@@ -79,8 +78,8 @@ def _host_addresses() -> set[Address]:
 
 def _flows(netlink: NetlinkSocket, family: int) -> Iterator[_Flow]:
     for data in netlink.dump_encoded(_message(_GET, family, b"")):
-        found = dict(_attributes(data[_HEADER_BYTES:]))
-        protocol = dict(_attributes(dict(_attributes(found[_ORIGINAL]))[_PROTOCOL]))
+        found = dict(attributes(data[_HEADER_BYTES:]))
+        protocol = dict(attributes(dict(attributes(found[_ORIGINAL]))[_PROTOCOL]))
         if protocol[_PROTOCOL_NUMBER][0] == _UDP:
             original, reply = (_addresses(found[direction]) for direction in (_ORIGINAL, _REPLY))
             (port,) = struct.unpack_from(">H", protocol[_DESTINATION_PORT])
@@ -92,22 +91,14 @@ def _flows(netlink: NetlinkSocket, family: int) -> Iterator[_Flow]:
 
 
 def _addresses(tuple_: bytes) -> dict[int, bytes]:
-    return dict(_attributes(dict(_attributes(tuple_))[_ADDRESSES]))
+    return dict(attributes(dict(attributes(tuple_))[_ADDRESSES]))
 
 
 def _delete(netlink: NetlinkSocket, flow: _Flow) -> None:
-    original = struct.pack("=HH", len(flow.original) + 4, _NESTED | _ORIGINAL) + flow.original
-    for refusal in netlink.attempt(_message(_DELETE, flow.family, original)):
+    for refusal in netlink.attempt(_message(_DELETE, flow.family, nested(_ORIGINAL, flow.original))):
         if refusal is not None and refusal.errno != errno.ENOENT:
             raise refusal
 
 
-def _message(number: int, family: int, attributes: bytes) -> EncodedMessage:
-    return EncodedMessage(number, 0, struct.pack(">BBH", family, 0, 0) + attributes)
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        yield kind & _ATTRIBUTE_TYPE, data[4:length]
-        data = data[(length + 3) & ~3 :]
+def _message(number: int, family: int, named: bytes) -> EncodedMessage:
+    return EncodedMessage(number, 0, struct.pack(">BBH", family, 0, 0) + named)

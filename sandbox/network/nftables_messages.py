@@ -1,12 +1,13 @@
 """The nfnetlink messages that tables, chains, rules and maps of nf_tables are made with. No I/O.
 
-Encoded by hand: pods wait for them, and of what is needed here pyroute2 encodes some only.
+Pods wait for them, and of what is needed here pyroute2 encodes some only.
 """
 
 import struct
 from typing import NamedTuple
 
 from sandbox.network.netlink import NLM_F_CREATE, EncodedMessage
+from sandbox.network.netlink_attributes import attribute, nested, text
 
 _SUBSYSTEM = 10
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
@@ -15,7 +16,6 @@ _NEWCHAIN, _NEWRULE, _DELRULE, _NEWSET = 3, 6, 8, 9
 _NEWSETELEM, _DELSETELEM = 12, 14
 _NLM_F_APPEND = 0x800
 
-_NESTED = 0x8000
 _LIST_ELEMENT = 1
 _SET_IS_MAP = 0x8
 
@@ -43,7 +43,7 @@ class Table:
 
     def __init__(self, family: int, name: str) -> None:
         self._family = family
-        self._name = _text(1, name)
+        self._name = text(1, name)
 
     def get(self) -> EncodedMessage:
         return self._message(_GETTABLE, 0)
@@ -57,14 +57,14 @@ class Table:
 
     def add_chain(self, name: str, hook: Hook) -> EncodedMessage:
         """Nothing happens if it is there."""
-        where = _nested(4, _number(1, hook.number), _number(2, hook.priority))
-        return self._message(_NEWCHAIN, NLM_F_CREATE, _text(3, name), where, _text(7, hook.kind))
+        where = nested(4, _number(1, hook.number), _number(2, hook.priority))
+        return self._message(_NEWCHAIN, NLM_F_CREATE, text(3, name), where, text(7, hook.kind))
 
     def empty_chain(self, name: str) -> EncodedMessage:
-        return self._message(_DELRULE, 0, _text(2, name))
+        return self._message(_DELRULE, 0, text(2, name))
 
     def add_rule(self, chain: str, *expressions: bytes) -> EncodedMessage:
-        return self._message(_NEWRULE, NLM_F_CREATE | _NLM_F_APPEND, _text(2, chain), _nested(4, *expressions))
+        return self._message(_NEWRULE, NLM_F_CREATE | _NLM_F_APPEND, text(2, chain), nested(4, *expressions))
 
     def add_map(self, name: str, number: int, key: tuple[int, int], value: tuple[int, int]) -> EncodedMessage:
         """Key and value: what the nft program takes them for, and their bytes. Nothing happens if it is there.
@@ -72,15 +72,13 @@ class Table:
         ``number``: the table's maps that are made in one transaction have different ones.
         """
         kinds = [_number(4, key[0]), _number(5, key[1]), _number(6, value[0]), _number(7, value[1])]
-        return self._message(
-            _NEWSET, NLM_F_CREATE, _text(2, name), _number(3, _SET_IS_MAP), *kinds, _number(10, number)
-        )
+        return self._message(_NEWSET, NLM_F_CREATE, text(2, name), _number(3, _SET_IS_MAP), *kinds, _number(10, number))
 
     def empty_map(self, name: str) -> EncodedMessage:
-        return self._message(_DELSETELEM, 0, _text(2, name))
+        return self._message(_DELSETELEM, 0, text(2, name))
 
     def add_elements(self, name: str, *elements: bytes) -> EncodedMessage:
-        return self._message(_NEWSETELEM, NLM_F_CREATE, _text(2, name), _nested(3, *elements))
+        return self._message(_NEWSETELEM, NLM_F_CREATE, text(2, name), nested(3, *elements))
 
     def _message(self, number: int, flags: int, *attributes: bytes) -> EncodedMessage:
         return _message(_SUBSYSTEM << 8 | number, flags, self._family, 0, self._name, *attributes)
@@ -96,7 +94,7 @@ def end() -> EncodedMessage:
 
 def element(key: bytes, value: bytes) -> bytes:
     """Of a map."""
-    return _nested(_LIST_ELEMENT, _nested(1, _attribute(1, key)), _nested(2, _attribute(1, value)))
+    return nested(_LIST_ELEMENT, nested(1, attribute(1, key)), nested(2, attribute(1, value)))
 
 
 # ---- expressions of a rule ------------------------------------------------------------------------------------------
@@ -122,13 +120,13 @@ def load_destination_type() -> bytes:
 
 def mask(value: bytes, toggled: bytes = b"") -> bytes:
     """Keep the bits of ``value``, then toggle those of ``toggled``."""
-    kept, changed = _nested(4, _attribute(1, value)), _nested(5, _attribute(1, toggled or bytes(len(value))))
+    kept, changed = nested(4, attribute(1, value)), nested(5, attribute(1, toggled or bytes(len(value))))
     both = _number(1, REGISTERS[0]) + _number(2, REGISTERS[0])
     return _expression("bitwise", both, _number(3, len(value)), kept, changed)
 
 
 def compare(operation: int, value: bytes) -> bytes:
-    return _expression("cmp", _number(1, REGISTERS[0]), _number(2, operation), _nested(3, _attribute(1, value)))
+    return _expression("cmp", _number(1, REGISTERS[0]), _number(2, operation), nested(3, attribute(1, value)))
 
 
 def compare_interface(operation: int, name: str) -> bytes:
@@ -137,7 +135,7 @@ def compare_interface(operation: int, name: str) -> bytes:
 
 def look_up(name: str, register: int) -> bytes:
     """The value of the key that is loaded; without one the rule ends here."""
-    return _expression("lookup", _text(1, name), _number(2, REGISTERS[0]), _number(3, register))
+    return _expression("lookup", text(1, name), _number(2, REGISTERS[0]), _number(3, register))
 
 
 def translate_destination(family: int, address_register: int, port_register: int) -> bytes:
@@ -150,7 +148,7 @@ def masquerade() -> bytes:
 
 
 def verdict(code: int) -> bytes:
-    value = _nested(2, _nested(2, _attribute(1, struct.pack(">i", code))))
+    value = nested(2, nested(2, attribute(1, struct.pack(">i", code))))
     return _expression("immediate", _number(1, _VERDICT_REGISTER), value)
 
 
@@ -158,25 +156,12 @@ def verdict(code: int) -> bytes:
 
 
 def _expression(name: str, *settings: bytes) -> bytes:
-    return _nested(_LIST_ELEMENT, _text(1, name), _nested(2, *settings))
+    return nested(_LIST_ELEMENT, text(1, name), nested(2, *settings))
 
 
 def _message(number: int, flags: int, family: int, resource: int, *attributes: bytes) -> EncodedMessage:
     return EncodedMessage(number, flags, struct.pack(">BBH", family, 0, resource) + b"".join(attributes))
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
-    length = len(value) + 4
-    return struct.pack("=HH", length, kind) + value + bytes(-length % 4)
-
-
-def _nested(kind: int, *attributes: bytes) -> bytes:
-    return _attribute(_NESTED | kind, b"".join(attributes))
-
-
 def _number(kind: int, value: int) -> bytes:
-    return struct.pack("=HH", 8, kind) + struct.pack(">I", value & 0xFFFFFFFF)
-
-
-def _text(kind: int, value: str) -> bytes:
-    return _attribute(kind, value.encode() + b"\0")
+    return attribute(kind, struct.pack(">I", value & 0xFFFFFFFF))

@@ -10,6 +10,7 @@ from sandbox import syscalls
 from sandbox.network import ipv6
 from sandbox.network import route_messages as route
 from sandbox.network.addresses import Lease
+from sandbox.network.bandwidth import Bandwidth, limit
 from sandbox.network.bridge_device import Device, delete_link
 from sandbox.network.names import POD_INTERFACE, pod_mac
 from sandbox.network.netlink import NetlinkSocket
@@ -24,6 +25,7 @@ class Pair(NamedTuple):
     leases: Sequence[Lease]
     leftovers: Sequence[str]
     """Interfaces of the pods that had the addresses before, in case they are still there."""
+    bandwidth: Bandwidth = Bandwidth()
 
 
 class BridgeGone(OSError):
@@ -31,7 +33,7 @@ class BridgeGone(OSError):
 
 
 def connect(pair: Pair, device: Device, namespace: str) -> None:
-    """Make the pair with its addresses and routes, all or nothing. Raises OSError, BridgeGone.
+    """Make the pair with its addresses and routes, all or nothing. Raises OSError, BridgeGone, NotSupported.
 
     The calling thread is in the pod's namespace afterwards and must do nothing else.
     """
@@ -42,9 +44,11 @@ def connect(pair: Pair, device: Device, namespace: str) -> None:
             with _undone_on_error(host, pair.host_interface):
                 if unnamed is not None:
                     raise unnamed
+                if pair.bandwidth.ingress is not None:
+                    limit(host, socket.if_nametoindex(pair.host_interface), pair.bandwidth.ingress, device.mtu)
                 syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
                 with NetlinkSocket() as pod:
-                    _configure(pod, pair)
+                    _configure(pod, pair, device)
     finally:
         os.close(descriptor)
 
@@ -71,10 +75,12 @@ def _gone(device: Device) -> BridgeGone | None:
     return None
 
 
-def _configure(pod: NetlinkSocket, pair: Pair) -> None:
+def _configure(pod: NetlinkSocket, pair: Pair, device: Device) -> None:
     index = socket.if_nametoindex(POD_INTERFACE)
     if any(lease.interface.version == ipv6.VERSION for lease in pair.leases):
         ipv6.prepare(POD_INTERFACE)
+    if pair.bandwidth.egress is not None:
+        limit(pod, index, pair.bandwidth.egress, device.mtu)
     pod.request(
         route.set_up(_LOOPBACK_INDEX),
         route.set_up(index),

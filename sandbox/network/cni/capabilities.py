@@ -9,15 +9,11 @@ from typing import Any
 
 from sandbox.errors import InvalidSpec, NotSupported
 from sandbox.network.cni.network_config import NetworkConfig
-from sandbox.network.cni.quantity import parse_quantity
+from sandbox.network.pod_annotations import ALIASES, EGRESS, INGRESS, IPS, MAC, rate
 from sandbox.network.provider import HostPort, PodRequest
 
-INGRESS, EGRESS = "kubernetes.io/ingress-bandwidth", "kubernetes.io/egress-bandwidth"
-IPS, MAC, ALIASES = "wasmlet.dev/ips", "wasmlet.dev/mac", "wasmlet.dev/aliases"
 _POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
-_RATES = range(1000, 10**15 + 1)
-"""Bits per second (Kubernetes: the bounds of its annotations)."""
 _BURST = (1 << 32) - 1
 """Bits; what other runtimes give."""
 _ASKED = {
@@ -63,19 +59,9 @@ def _port_mapping(port: HostPort) -> dict[str, Any]:
 def _bandwidth(annotations: Mapping[str, str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for annotation, direction in ((INGRESS, "ingress"), (EGRESS, "egress")):
-        if annotation in annotations:
-            found |= {f"{direction}Rate": _rate(annotation, annotations[annotation]), f"{direction}Burst": _BURST}
+        if (wanted := rate(annotations, annotation)) is not None:
+            found |= {f"{direction}Rate": wanted, f"{direction}Burst": _BURST}
     return found
-
-
-def _rate(annotation: str, text: str) -> int:
-    try:
-        rate = parse_quantity(text)
-    except InvalidSpec as error:
-        raise InvalidSpec(f"annotation {annotation}: {error}") from error
-    if rate not in _RATES:
-        raise InvalidSpec(f"annotation {annotation} asks for {text} bits per second: choose from 1k to 1P")
-    return rate
 
 
 def _listed(annotations: Mapping[str, str], annotation: str) -> list[str]:

@@ -1,8 +1,9 @@
 import pytest
 
 from sandbox.errors import InvalidSpec, NotSupported
-from sandbox.network.cni.capabilities import ALIASES, EGRESS, INGRESS, IPS, MAC, capability_arguments, check_honoured
+from sandbox.network.cni.capabilities import capability_arguments, check_honoured
 from sandbox.network.cni.network_config import NetworkConfig
+from sandbox.network.pod_annotations import ALIASES, EGRESS, INGRESS, IPS, MAC
 from sandbox.network.provider import NO_REQUEST, Dns, HostPort, PodRequest
 
 

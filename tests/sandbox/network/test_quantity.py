@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import InvalidSpec
-from sandbox.network.cni.quantity import parse_quantity
+from sandbox.network.quantity import parse_quantity
 
 
 @pytest.mark.parametrize(
