@@ -15,7 +15,7 @@ CONTAINERD := v2.4.2
 CONTROL_PLANE := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl
 
 .DELETE_ON_ERROR:
-.PHONY: setup help demo test fuzz lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench bench-http-tools bench-http clean
+.PHONY: setup help demo test fuzz lint format lock tools toolbox no-go guest-tools no-npm critest bench-tools bench bench-http-tools bench-http bench-network clean
 
 setup: $(VENV)/.ready $(STUBS) ## .venv with wasmlet in it (the default)
 	@echo "wasmlet is ready: .venv/bin/wasmlet ('make help' lists what else there is)"
@@ -179,6 +179,9 @@ $(WASMTIME)/.ready: tests/bench/http/requirements.txt
 
 bench-http: bench-http-tools ## HTTP servers of WebAssembly: wasmlet and wasmtime serve, side by side (as root)
 	@$(VENV)/bin/python -m tests.bench.http $(ARGS)
+
+bench-network: setup ## wasmlet's own network: what it costs a pod (as root)
+	@$(VENV)/bin/python -m tests.bench.pod_network $(ARGS)
 
 clean: ## remove what the targets made, but for .tools
 	@rm -rf $(VENV) $(STUBS) $(STUBS)i .mypy_cache .ruff_cache .pytest_cache .hypothesis toolbox/.build

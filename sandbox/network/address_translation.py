@@ -4,7 +4,7 @@ Pods reach the world behind the host's address (masquerade), and the world reach
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sandbox.network.addresses import Network
@@ -19,14 +19,17 @@ class AddressTranslation(Protocol):
     def apply(self, ranges: Sequence[Network]) -> None:
         """Masquerade these ranges and no others. Published ports stay, if all of it is still there."""
 
-    def publish(self, ports: Sequence[PublishedPort]) -> None:
-        """These and no others."""
+    def publish(self, ports: Iterable[PublishedPort]) -> set[PublishedPort]:
+        """These and no others. Returns those that were published before, as far as it is known which were."""
 
     def present(self) -> bool:
         """Whether what was applied is still there."""
 
     def remove(self) -> None:
         """Idempotent."""
+
+    def close(self) -> None:
+        """All stays as it is in the kernel. Idempotent."""
 
 
 def find_translation(bridge: str) -> AddressTranslation | None:

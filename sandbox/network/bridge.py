@@ -5,7 +5,7 @@ one of IPv6 or both, are those the kubelet announced, else the configured ones, 
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_interface
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from sandbox.errors import InvalidSpec, SandboxError
-from sandbox.network import bridge_device, conntrack, host_ports, ipv6, listeners, network_record, veth_pair
+from sandbox.network import bridge_device, host_ports, ipv6, listeners, network_record, veth_pair
 from sandbox.network.addresses import Lease, Network
 from sandbox.network.bandwidth import Bandwidth, wanted
 from sandbox.network.bridge_device import Device
@@ -70,6 +70,8 @@ class BridgeNetwork:
         self._attaching = asyncio.Semaphore(_AT_A_TIME)
         self._leftovers: set[str] = set()
         self._pending: dict[str, asyncio.Task[Attachment]] = {}
+        self._withdrawing: dict[str, asyncio.Task[None]] = {}
+        """By sandbox whose addresses and ports nobody else can have yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._retrying: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
@@ -115,7 +117,7 @@ class BridgeNetwork:
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
         if pending := self._pending.get(sandbox_id):
             await asyncio.wait([pending])  # its caller was cancelled: the address is in use until it is undone
-        await self._give_back(sandbox_id)
+        self._begin_to_give_back(sandbox_id)
         self._leftovers.add(host_interface(sandbox_id))
         if self._cleaning is None or self._cleaning.done():
             self._cleaning = self._in_background(self._clean_leftovers())
@@ -161,9 +163,8 @@ class BridgeNetwork:
             if self._device is None:
                 await self._bring_up()
             bandwidth = _bandwidth(request)
-            leases = self._addresses.take(sandbox_id)
+            leases = await self._reserve(sandbox_id, request)
             try:
-                self._claim_ports(sandbox_id, request, leases)
                 pair = self._pair(sandbox_id, leases)._replace(bandwidth=bandwidth)
                 await self._connect(pair, _shown_name(request), netns_path)
             except OSError as error:
@@ -172,7 +173,27 @@ class BridgeNetwork:
             except BaseException:
                 await self._give_back(sandbox_id)
                 raise
+        self._redirect_senders(new=self._ports.of(sandbox_id))
         return self._attachment(sandbox_id, leases, request)
+
+    async def _reserve(self, sandbox_id: str, request: PodRequest) -> Sequence[Lease]:
+        """Addresses and ports. What is being withdrawn from a former pod is free in a moment. Raises SandboxError."""
+        try:
+            return self._reserved(sandbox_id, request)
+        except SandboxError:
+            if not self._withdrawing:
+                raise
+        await asyncio.wait(self._withdrawing.values())
+        return self._reserved(sandbox_id, request)
+
+    def _reserved(self, sandbox_id: str, request: PodRequest) -> Sequence[Lease]:
+        leases = self._addresses.take(sandbox_id)
+        try:
+            self._claim_ports(sandbox_id, request, leases)
+        except BaseException:
+            self._addresses.release(sandbox_id)
+            raise
+        return leases
 
     def _claim_ports(self, sandbox_id: str, request: PodRequest, leases: Sequence[Lease]) -> None:
         """Raises SandboxError."""
@@ -218,24 +239,48 @@ class BridgeNetwork:
         """Blocks. Raises SandboxError, OSError."""
         listeners.refuse_used(name, ports)
         self._host.publish(self._ports)
-        conntrack.forget_direct(ports)
 
-    async def _give_back(self, sandbox_id: str) -> None:
+    def _redirect_senders(self, new: Iterable[PublishedPort] = (), former: Iterable[PublishedPort] = ()) -> None:
+        """In the background: the kernel looks through all flows for it."""
+        if any(port.protocol == "udp" for port in (*new, *former)):
+            self._in_background(self._redirect(new, former))
+
+    async def _redirect(self, new: Iterable[PublishedPort], former: Iterable[PublishedPort]) -> None:
+        try:
+            await in_own_thread(lambda: self._host.redirect_senders(new, former))
+        except OSError as error:
+            log.warning("who has been sending to a host port by UDP may not reach the pod at once", cause=str(error))
+
+    def _begin_to_give_back(self, sandbox_id: str) -> None:
         """First the ports: whoever gets the address next has not published them."""
-        ports = self._ports.release(sandbox_id)
-        if ports and self._knows_all_ports:
-            await self._publish(ports)
+        if sandbox_id in self._withdrawing:
+            return
+        if not self._ports.of(sandbox_id) or not self._knows_all_ports:
+            self._release(sandbox_id)
+            return
+        self._ports.retire(sandbox_id)
+        withdrawing = self._in_background(self._publish())
+        self._withdrawing[sandbox_id] = withdrawing
+        withdrawing.add_done_callback(lambda done: self._withdrawn(sandbox_id))
+
+    def _withdrawn(self, sandbox_id: str) -> None:
+        del self._withdrawing[sandbox_id]
+        self._release(sandbox_id)
+
+    def _release(self, sandbox_id: str) -> None:
+        self._ports.release(sandbox_id)
         self._addresses.release(sandbox_id)
 
-    async def _publish(self, former: Sequence[PublishedPort] = ()) -> None:
-        """What is held now. ``former``: what nobody holds any more."""
+    async def _give_back(self, sandbox_id: str) -> None:
+        self._begin_to_give_back(sandbox_id)
+        if withdrawing := self._withdrawing.get(sandbox_id):
+            await asyncio.wait([withdrawing])
 
-        def publish() -> None:
-            self._host.publish(self._ports)
-            conntrack.forget_translated(former)
-
+    async def _publish(self) -> None:
+        """What is held now."""
         try:
-            await in_own_thread(publish)
+            former = await in_own_thread(lambda: self._host.publish(self._ports))
+            self._redirect_senders(former=former)
         except (OSError, SandboxError) as error:
             log.warning("host ports of pods are not as they should be: the next pod tries again", cause=str(error))
 

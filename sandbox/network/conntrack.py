@@ -6,14 +6,14 @@ would still lead to the former. TCP has no such trouble: every connection is a f
 
 import errno
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from sandbox.network import route_messages as route
 from sandbox.network.addresses import Address
 from sandbox.network.host_ports import PublishedPort, overlaps
-from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, NetlinkSocket
+from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, KeptSocket, NetlinkSocket
 from sandbox.network.netlink_attributes import attributes, nested
 
 _GET, _DELETE = 0x101, 0x102
@@ -36,39 +36,39 @@ class _Flow(NamedTuple):
     answered_by: Address
 
 
-def forget_direct(ports: Sequence[PublishedPort]) -> None:
-    """Flows to these ports of the host itself, which are the pods' from now on. Raises OSError."""
-    ports = _udp(ports)
-    if ports:
-        _forget(ports, lambda flow, port: flow.addressed_to == flow.answered_by)
+class Flows:
+    """What the kernel remembers of this host's network."""
 
+    def __init__(self) -> None:
+        self._netlink = KeptSocket(NETLINK_NETFILTER)
 
-def forget_translated(ports: Sequence[PublishedPort]) -> None:
-    """Flows that went to the pods by these ports. Raises OSError."""
-    ports = _udp(ports)
-    if ports:
-        _forget(ports, lambda flow, port: flow.answered_by == port.pod)
+    def close(self) -> None:
+        """Idempotent."""
+        self._netlink.close()
 
+    def forget_direct(self, ports: Iterable[PublishedPort]) -> None:
+        """Flows to these ports of the host itself, which are the pods' from now on. Raises OSError."""
+        self._forget(ports, lambda flow, port: flow.addressed_to == flow.answered_by)
 
-def _udp(ports: Sequence[PublishedPort]) -> list[PublishedPort]:
-    return [port for port in ports if port.protocol == "udp"]
+    def forget_translated(self, ports: Iterable[PublishedPort]) -> None:
+        """Flows that went to the pods by these ports. Raises OSError."""
+        self._forget(ports, lambda flow, port: flow.answered_by == port.pod)
 
-
-def _forget(ports: Sequence[PublishedPort], stale: Callable[[_Flow, PublishedPort], bool]) -> None:
-    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
-        for version in sorted({port.host.version for port in ports}):
-            own = [port for port in ports if port.host.version == version]
-            flows = [flow for flow in _flows(netlink, _FAMILIES[version]) if _is_of(flow, own, stale)]
+    def _forget(self, ports: Iterable[PublishedPort], stale: Callable[[_Flow, PublishedPort], bool]) -> None:
+        """Takes some milliseconds: the kernel looks through all flows."""
+        udp = [port for port in ports if port.protocol == "udp"]
+        if not udp:
+            return
+        with self._netlink as netlink:
+            flows = [flow for flow in _flows(netlink) if any(_is_of(flow, port) and stale(flow, port) for port in udp)]
             here = _host_addresses() if flows else set()
             for flow in flows:
                 if flow.addressed_to in here:
                     _delete(netlink, flow)
 
 
-def _is_of(flow: _Flow, ports: Sequence[PublishedPort], stale: Callable[[_Flow, PublishedPort], bool]) -> bool:
-    return any(
-        port.host_port == flow.port and overlaps(port.host, flow.addressed_to) and stale(flow, port) for port in ports
-    )
+def _is_of(flow: _Flow, port: PublishedPort) -> bool:
+    return flow.port == port.host_port and overlaps(flow.addressed_to, port.host)
 
 
 def _host_addresses() -> set[Address]:
@@ -76,22 +76,20 @@ def _host_addresses() -> set[Address]:
         return {route.address(answer).ip for answer in host.dump(route.get_addresses())}
 
 
-def _flows(netlink: NetlinkSocket, family: int) -> Iterator[_Flow]:
-    for data in netlink.dump_encoded(_message(_GET, family, b"")):
+def _flows(netlink: NetlinkSocket) -> Iterator[_Flow]:
+    """UDP flows of both families."""
+    for data in netlink.dump_encoded(_message(_GET, 0, b"")):
         found = dict(attributes(data[_HEADER_BYTES:]))
         protocol = dict(attributes(dict(attributes(found[_ORIGINAL]))[_PROTOCOL]))
         if protocol[_PROTOCOL_NUMBER][0] == _UDP:
-            original, reply = (_addresses(found[direction]) for direction in (_ORIGINAL, _REPLY))
             (port,) = struct.unpack_from(">H", protocol[_DESTINATION_PORT])
-            to, answered_by = (
-                next(at[kind] for kind in kinds if kind in at)
-                for at, kinds in ((original, _DESTINATIONS), (reply, _SOURCES))
-            )
-            yield _Flow(family, found[_ORIGINAL], ip_address(to), port, ip_address(answered_by))
+            to, answered_by = _address(found[_ORIGINAL], _DESTINATIONS), _address(found[_REPLY], _SOURCES)
+            yield _Flow(_FAMILIES[to.version], found[_ORIGINAL], to, port, answered_by)
 
 
-def _addresses(tuple_: bytes) -> dict[int, bytes]:
-    return dict(attributes(dict(attributes(tuple_))[_ADDRESSES]))
+def _address(direction: bytes, kinds: Sequence[int]) -> Address:
+    addresses = dict(attributes(dict(attributes(direction))[_ADDRESSES]))
+    return ip_address(next(addresses[kind] for kind in kinds if kind in addresses))
 
 
 def _delete(netlink: NetlinkSocket, flow: _Flow) -> None:

@@ -5,7 +5,7 @@ goes with the server.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -14,8 +14,9 @@ from sandbox.network import bridge_device, forwarding, ipv6
 from sandbox.network.address_translation import AddressTranslation, find_translation
 from sandbox.network.addresses import Network
 from sandbox.network.bridge_device import Device
+from sandbox.network.conntrack import Flows
 from sandbox.network.host_lock import HostLock
-from sandbox.network.host_ports import HostPorts
+from sandbox.network.host_ports import HostPorts, PublishedPort
 from sandbox.network.names import bridge_mac
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ class HostBridge:
         self._claim = HostLock(f"bridge-{name}")
         self._translation: AddressTranslation | None = None
         self._publishing = threading.Lock()
+        self._flows = Flows()
         self._warned = False
 
     def up(self, ranges: Sequence[Network]) -> Device:
@@ -45,17 +47,28 @@ class HostBridge:
         """Whether addresses are translated as they were. Raises OSError."""
         return self._translation is None or self._translation.present()
 
-    def publish(self, ports: HostPorts) -> None:
-        """All that are held now and no others. Raises OSError, NotSupported."""
+    def publish(self, ports: HostPorts) -> set[PublishedPort]:
+        """All that are now to lead to pods and no others: who comes first does it for all that wait.
+
+        Returns what was published before.
+
+        Raises OSError, NotSupported.
+        """
         with self._publishing:
-            wanted = ports.all()
+            wanted = ports.published()
             if self._translation is not None:
-                self._translation.publish(wanted)
-            elif wanted:
+                return self._translation.publish(wanted)
+            if wanted:
                 raise NotSupported(
                     f"host port {wanted[0].host_port} cannot be published: this machine translates no addresses for "
                     "pods; install nftables or iptables, and see the log for what is missing"
                 )
+            return set()
+
+    def redirect_senders(self, new: Iterable[PublishedPort], former: Iterable[PublishedPort]) -> None:
+        """Who sends to a port by UDP already finds who has it now. Raises OSError."""
+        self._flows.forget_direct(new)
+        self._flows.forget_translated(former)
 
     def remove(self) -> None:
         """The translation, all ports and the bridge, unless they are another server's. Idempotent.
@@ -66,6 +79,7 @@ class HostBridge:
         translation = self._translation or find_translation(self.name)
         if translation is not None:
             translation.remove()
+            translation.close()
         self._translation = None
         bridge_device.delete_ports(self.name, set())
         bridge_device.delete_interfaces([self.name])
@@ -77,6 +91,9 @@ class HostBridge:
 
     def release(self) -> None:
         """Let another server have the name."""
+        if self._translation is not None:
+            self._translation.close()
+        self._flows.close()
         self._claim.release()
 
     def _open_the_way_out(self, ranges: Sequence[Network]) -> None:

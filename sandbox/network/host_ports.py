@@ -87,10 +87,13 @@ class HostPorts:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, list[PublishedPort]]] = {}
+        self._retired: set[str] = set()
 
-    def all(self) -> list[PublishedPort]:
-        """May be called by any thread."""
-        return [port for _, ports in list(self._held.values()) for port in ports]
+    def published(self) -> list[PublishedPort]:
+        """What is to lead to pods. May be called by any thread."""
+        return [
+            port for holder, (_, ports) in list(self._held.items()) if holder not in self._retired for port in ports
+        ]
 
     def of(self, holder: str) -> list[PublishedPort]:
         return self._held[holder][1] if holder in self._held else []
@@ -108,10 +111,15 @@ class HostPorts:
         if ports:
             self._held[holder] = (name, list(ports))
 
-    def release(self, holder: str) -> list[PublishedPort]:
-        """What it held. Idempotent."""
-        _, ports = self._held.pop(holder, ("", []))
-        return ports
+    def retire(self, holder: str) -> None:
+        """Nobody else can have its ports yet, but they lead to it no more."""
+        if holder in self._held:
+            self._retired.add(holder)
+
+    def release(self, holder: str) -> None:
+        """Idempotent."""
+        self._held.pop(holder, None)
+        self._retired.discard(holder)
 
 
 def written(port: PublishedPort) -> list[Any]:

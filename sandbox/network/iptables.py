@@ -33,6 +33,8 @@ class Iptables:
         self._comment = ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
         self._ports_chain, self._masquerade_chain = f"WL-PORTS-{bridge}", f"WL-MASQ-{bridge}"
         self._ranges: dict[int, list[Network]] = {}
+        self._published: frozenset[PublishedPort] | None = None
+        """None: not known."""
 
     def apply(self, ranges: Sequence[Network]) -> None:
         wanted = {version: [each for each in ranges if each.version == version] for version in (4, 6)}
@@ -41,11 +43,20 @@ class Iptables:
                 self._apply(version, wanted[version])
             else:
                 self._remove(version)
+        self._published = None
         self._ranges = {version: own for version, own in wanted.items() if version == 4 or own}
 
-    def publish(self, ports: Sequence[PublishedPort]) -> None:
-        if any(port.host.version == 4 for port in ports):
+    def publish(self, ports: Iterable[PublishedPort]) -> set[PublishedPort]:
+        wanted, former = frozenset(ports), self._published
+        if any(port.host.version == 4 for port in wanted):
             forwarding.route_loopback_sources(self._bridge)
+        if wanted != former:
+            self._published = None
+            self._fill_ports(wanted)
+        self._published = wanted
+        return set(former - wanted) if former else set()
+
+    def _fill_ports(self, ports: Iterable[PublishedPort]) -> None:
         for version in self._ranges:
             own = [port for port in ports if port.host.version == version]
             # The first rule that fits counts.
@@ -61,6 +72,9 @@ class Iptables:
     def remove(self) -> None:
         for version in self._versions():
             self._remove(version)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def _versions(self) -> list[int]:
         """Families that this machine has a program for."""

@@ -1,17 +1,25 @@
 """Which ports processes of the host listen on, in the calling thread's network namespace."""
 
+import errno
 import socket
+import struct
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.network.addresses import Address
 from sandbox.network.host_ports import PublishedPort, overlaps, shown
+from sandbox.network.netlink import EncodedMessage, NetlinkSocket
 
 _SOCKETS = Path("/proc/thread-self/net")
-_STATES = {"tcp": "0A", "udp": "07"}
-"""Of a socket that takes what anyone sends (proc_net(5)): it listens, or is connected to nobody."""
+_STATES = {"tcp": 10, "udp": 7}
+"""Of a socket that takes what anyone sends: it listens, or is connected to nobody."""
+_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
+_REQUEST = struct.Struct("=BBBxI48x")
+_ANSWER = struct.Struct(">4xHH16s")
+_HEADER_BYTES = 16
+"""Of netlink."""
 _WORD = 4
 
 
@@ -32,13 +40,33 @@ def _takes(listening: Address, host: Address) -> bool:
     return overlaps(listening, host) or (isinstance(listening, IPv6Address) and listening.is_unspecified)
 
 
-def _listening(protocol: str) -> Iterator[tuple[Address, int]]:
+def _listening(protocol: str) -> list[tuple[Address, int]]:
+    try:
+        return list(_asked_for(protocol))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EPROTONOSUPPORT):
+            raise
+        return list(_read(protocol))
+
+
+def _asked_for(protocol: str) -> Iterator[tuple[Address, int]]:
+    """As the kernel tells by sock_diag(7), if it does: however many other sockets there are, it looks at these."""
+    number = socket.IPPROTO_TCP if protocol == "tcp" else socket.IPPROTO_UDP
+    with NetlinkSocket(_NETLINK_SOCK_DIAG) as netlink:
+        for family, length in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+            wanted = _REQUEST.pack(family, number, 0, 1 << _STATES[protocol])
+            for answer in netlink.dump_encoded(EncodedMessage(_SOCK_DIAG_BY_FAMILY, 0, wanted)):
+                port, _, address = _ANSWER.unpack_from(answer, _HEADER_BYTES)
+                yield _unmapped(ip_address(address[:length])), port
+
+
+def _read(protocol: str) -> Iterator[tuple[Address, int]]:
     for table in (protocol, f"{protocol}6"):
         try:
             lines = (_SOCKETS / table).read_text(encoding="ascii").splitlines()[1:]
         except FileNotFoundError:  # no IPv6
             continue
-        yield from parse(lines, _STATES[protocol])
+        yield from parse(lines, f"{_STATES[protocol]:02X}")
 
 
 def parse(lines: Sequence[str], state: str) -> Iterator[tuple[Address, int]]:
@@ -56,7 +84,8 @@ def _address(written: str) -> Address:
         socket.htonl(int(written[start : start + 2 * _WORD], 16)).to_bytes(_WORD, "big")
         for start in range(0, len(written), 2 * _WORD)
     )
-    if len(packed) == _WORD:
-        return IPv4Address(packed)
-    address = IPv6Address(packed)
-    return address.ipv4_mapped or address
+    return _unmapped(ip_address(packed))
+
+
+def _unmapped(address: Address) -> Address:
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -7,6 +7,7 @@ millisecond to make; one of these takes 40 µs, so that every request can have i
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -81,6 +82,9 @@ class NetlinkSocket:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def request(self, *messages: Message) -> None:
@@ -168,6 +172,46 @@ class NetlinkSocket:
                 length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
                 yield kind, flags, sequence, data[offset : offset + length]
                 offset += (length + 3) & ~3
+
+
+class KeptSocket:
+    """A socket that stays open between uses, each by one thread at a time, and is made where it is used first.
+
+    For netfilter: when one is closed, the kernel waits until nobody looks any more at what was removed of nf_tables.
+    """
+
+    def __init__(self, family: int) -> None:
+        self._family = family
+        self._lock = threading.Lock()
+        self._kept: NetlinkSocket | None = None
+
+    def __enter__(self) -> NetlinkSocket:
+        self._lock.acquire()
+        try:
+            self._kept = self._kept or NetlinkSocket(self._family)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._kept
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:  # answers that nobody has read may be left
+                self._close()
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Idempotent; it is made again when it is used."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
 
 def _refusal(flags: int, data: bytes) -> OSError | None:

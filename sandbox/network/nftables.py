@@ -11,7 +11,7 @@ Published ports are elements of a map: a pod's come and go without a rule being 
 
 import errno
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
@@ -19,7 +19,7 @@ from sandbox.network import forwarding
 from sandbox.network import nftables_messages as nft
 from sandbox.network.addresses import Network
 from sandbox.network.host_ports import MARK, PublishedPort
-from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, NetlinkSocket
+from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, KeptSocket
 
 _PREROUTING, _OUTPUT, _POSTROUTING, _GUARD = "prerouting", "output", "postrouting", "guard"
 _HOOKS = {
@@ -83,7 +83,10 @@ class Nftables:
     def __init__(self, bridge: str) -> None:
         self._bridge = bridge
         self._tables = {version: nft.Table(family.number, f"wasmlet-{bridge}") for version, family in _FAMILIES.items()}
+        self._netlink = KeptSocket(NETLINK_NETFILTER)
         self._applied: set[int] = set()
+        self._published: frozenset[PublishedPort] | None = None
+        """None: not known."""
 
     def try_out(self) -> None:
         """Raises OSError, one that is ``unsupported`` where the kernel has not what is needed."""
@@ -96,11 +99,32 @@ class Nftables:
         messages += [self._tables[version].delete() for version in self._existing() - wanted]
         self._transact(messages)
         self._applied = wanted
+        self._published = None
 
-    def publish(self, ports: Sequence[PublishedPort]) -> None:
-        if any(port.host.version == 4 for port in ports):
+    def publish(self, ports: Iterable[PublishedPort]) -> set[PublishedPort]:
+        wanted, former = frozenset(ports), self._published
+        if any(port.host.version == 4 for port in wanted):
             forwarding.route_loopback_sources(self._bridge)
-        self._transact([message for version in sorted(self._applied) for message in self._elements(version, ports)])
+        if former is None or not self._changed(former - wanted, wanted - former):
+            self._published = None
+            self._transact(
+                [message for version in sorted(self._applied) for message in self._elements(version, wanted)]
+            )
+        self._published = wanted
+        return set(former - wanted) if former else set()
+
+    def _changed(self, former: Iterable[PublishedPort], new: Iterable[PublishedPort]) -> bool:
+        """False if somebody else has changed the maps."""
+        messages = [self._tables[port.host.version].delete_elements(_map(port), _key(port)) for port in former]
+        messages += [self._tables[port.host.version].add_elements(_map(port), _element(port)) for port in new]
+        try:
+            if messages:
+                self._transact(messages)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.EBUSY):
+                raise
+            return False
+        return True
 
     def present(self) -> bool:
         return self._applied <= self._existing()
@@ -109,11 +133,14 @@ class Nftables:
         existing = self._existing()
         if existing:
             self._transact([self._tables[version].delete() for version in sorted(existing)])
-        self._applied = set()
+        self._applied, self._published = set(), None
+
+    def close(self) -> None:
+        self._netlink.close()
 
     def _existing(self) -> set[int]:
         """Families whose table is there. Raises OSError; one that the kernel does not know at all has none."""
-        with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        with self._netlink as netlink:
             refusals = netlink.attempt(*(table.get() for table in self._tables.values()))
         for refusal in refusals[:1]:
             if refusal is not None and refusal.errno != errno.ENOENT:
@@ -121,7 +148,7 @@ class Nftables:
         return {version for version, refusal in zip(self._tables, refusals, strict=True) if refusal is None}
 
     def _transact(self, messages: Sequence[EncodedMessage]) -> None:
-        with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        with self._netlink as netlink:
             netlink.transact(nft.begin(), messages, nft.end())
 
     def _remade(self, version: int, ranges: Sequence[Network]) -> Iterator[EncodedMessage]:
@@ -173,13 +200,13 @@ class Nftables:
             loopback = _address_is(family, offset, nft.EQUAL, _LOOPBACK[4])
             yield table.add_rule(_GUARD, *from_bridge, *loopback, nft.verdict(nft.DROP))
 
-    def _elements(self, version: int, ports: Sequence[PublishedPort]) -> Iterator[EncodedMessage]:
+    def _elements(self, version: int, ports: Iterable[PublishedPort]) -> Iterator[EncodedMessage]:
         table = self._tables[version]
         yield table.empty_map(_ADDRESS_PORTS)
         yield table.empty_map(_PORTS)
         for port in ports:
             if port.host.version == version:
-                yield table.add_elements(_PORTS if port.host.is_unspecified else _ADDRESS_PORTS, _element(port))
+                yield table.add_elements(_map(port), _element(port))
 
 
 def unsupported(error: OSError) -> bool:
@@ -207,11 +234,18 @@ def _published_at_all() -> list[bytes]:
     ]
 
 
-def _element(port: PublishedPort) -> bytes:
+def _map(port: PublishedPort) -> str:
+    return _PORTS if port.host.is_unspecified else _ADDRESS_PORTS
+
+
+def _key(port: PublishedPort) -> bytes:
     protocol = struct.pack("B3x", _PROTOCOL_NUMBERS[port.protocol])
     address = b"" if port.host.is_unspecified else port.host.packed
-    key = protocol + address + struct.pack(">H2x", port.host_port)
-    return nft.element(key, port.pod.packed + struct.pack(">H2x", port.pod_port))
+    return protocol + address + struct.pack(">H2x", port.host_port)
+
+
+def _element(port: PublishedPort) -> bytes:
+    return nft.element(_key(port), port.pod.packed + struct.pack(">H2x", port.pod_port))
 
 
 def _add_mark() -> list[bytes]:

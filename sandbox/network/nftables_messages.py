@@ -80,6 +80,10 @@ class Table:
     def add_elements(self, name: str, *elements: bytes) -> EncodedMessage:
         return self._message(_NEWSETELEM, NLM_F_CREATE, text(2, name), nested(3, *elements))
 
+    def delete_elements(self, name: str, *keys: bytes) -> EncodedMessage:
+        elements = [nested(_LIST_ELEMENT, nested(1, attribute(1, key))) for key in keys]
+        return self._message(_DELSETELEM, 0, text(2, name), nested(3, *elements))
+
     def _message(self, number: int, flags: int, *attributes: bytes) -> EncodedMessage:
         return _message(_SUBSYSTEM << 8 | number, flags, self._family, 0, self._name, *attributes)
 

@@ -80,10 +80,16 @@ def test_a_port_is_one_pods(one: PublishedPort, other: PublishedPort, collide: b
     with pytest.raises(SandboxError, match=r"of pod prod/b is that of pod prod/a \(sandbox id-a\): choose another"):
         held.claim("id-b", "prod/b", [other])
     assert held.of("id-b") == []
-    assert held.release("id-a") == [one]
-    assert held.release("id-a") == []
+    assert held.published() == [one]
+    held.retire("id-a")
+    assert held.published() == []
+    with pytest.raises(SandboxError, match="is that of pod prod/a"):
+        held.claim("id-b", "prod/b", [other])
+    held.release("id-a")
+    held.release("id-a")
+    held.retire("id-a")
     held.claim("id-b", "prod/b", [other])
-    assert held.all() == [other]
+    assert held.published() == [other]
 
 
 @given(

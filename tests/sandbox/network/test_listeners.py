@@ -1,7 +1,9 @@
 """Ports that processes of the host have."""
 
+import errno
 import socket
 from ipaddress import ip_address
+from typing import NoReturn
 
 import pytest
 
@@ -30,6 +32,11 @@ def test_sockets_in_the_state_that_counts_are_found() -> None:
     ]
 
 
+def not_told(protocol: str) -> NoReturn:
+    raise OSError(errno.ENOENT, "No such file or directory")
+
+
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize(
     ("family", "kind", "bound", "wanted", "taken"),
     [
@@ -43,9 +50,19 @@ def test_sockets_in_the_state_that_counts_are_found() -> None:
     ],
 )
 def test_a_port_that_a_process_has_is_not_taken_from_it(
-    host: Host, family: int, kind: int, bound: str, wanted: str, taken: bool
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    family: int,
+    kind: int,
+    bound: str,
+    wanted: str,
+    taken: bool,
+    told: bool,
 ) -> None:
+    """``told``: whether the kernel has sock_diag."""
     protocol = "tcp" if kind == socket.SOCK_STREAM else "udp"
+    if not told:
+        monkeypatch.setattr(listeners, "_asked_for", not_told)
 
     async def test() -> None:
         with socket.socket(family, kind) as process:
