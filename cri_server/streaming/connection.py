@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(0)  # who is told "taken" may let go of what was written
+        self._transport.set_write_buffer_limits(high=1, low=0)  # 0 is always exceeded, where TLS is spoken
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.hold(_NOBODY_YET)
         self._begin(self)
@@ -114,10 +114,16 @@ class Connection(asyncio.Protocol):
         self._receive = _discard
         for holder in list(self._holders):
             self.release(holder)
-        if self._transport.can_write_eof() and not self.gone.done():
-            self._transport.write_eof()
+        if not self.gone.done():
+            self._end_output()
         await asyncio.wait([self.gone], timeout=seconds)
         self._transport.abort()
+
+    def _end_output(self) -> None:
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()  # TLS says goodbye, and waits for the client's
 
 
 def _discard(_data: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cri_server.config import StreamingSettings
 from cri_server.errors import UnusableSetting
 from cri_server.streaming.server import StreamingServer, open_streaming
-from tests.cri_server.streaming.clients import SPDY_HEADERS, call, request
+from tests.cri_server.streaming.clients import SPDY_HEADERS, SpdyClient, call, request
 from tests.cri_server.streaming.conftest import Serve
 from tests.cri_server.streaming.local_processes import LocalTarget
 from tests.image_store.certificates import Certificate, self_signed
@@ -77,6 +77,41 @@ def test_a_client_that_speaks_no_tls(serve: Serve, tmp_path: Path) -> None:
         caller.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert not (await caller.reader.read()).startswith(b"HTTP")
         await caller.close()
+
+    serve(scenario, tls_certificate=str(shown.path), tls_key=str(shown.key))
+
+
+def test_a_client_that_stalls_in_its_handshake_is_sent_away(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cri_server.streaming.server._SECONDS_FOR_TLS", 0.2)
+    shown = self_signed(tmp_path, "127.0.0.1")
+
+    async def scenario(server: StreamingServer) -> None:
+        for first_words in (b"", b"\x16\x03\x01\x02"):
+            caller = await call(server.address)
+            caller.send(first_words)
+            assert await caller.reader.read() == b""
+            await caller.close()
+
+    serve(scenario, tls_certificate=str(shown.path), tls_key=str(shown.key))
+
+
+def test_much_over_tls(serve: Serve, tmp_path: Path) -> None:
+    shown = self_signed(tmp_path, "127.0.0.1")
+    data = os.urandom(1 << 20) * 16
+
+    async def scenario(server: StreamingServer) -> None:
+        url = server.url(LocalTarget("cat").target(stdin=True, stderr=False))
+        caller = await call(url, trusting(shown))
+        caller.send(request(url, {**SPDY_HEADERS, "X-Stream-Protocol-Version": "v4.channel.k8s.io"}))
+        assert (await caller.answer()).status == 101
+        client = SpdyClient(caller)
+        _, stdin, stdout = (client.open(streamtype=role) for role in ("error", "stdin", "stdout"))
+        client.send(stdin, data[: 8 << 20])
+        client.send(stdin, data[8 << 20 :], fin=True)
+        await client.receive_all()
+        assert client.received[stdout] == data
 
     serve(scenario, tls_certificate=str(shown.path), tls_key=str(shown.key))
 
