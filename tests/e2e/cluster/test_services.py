@@ -1,6 +1,7 @@
 """Services of pods that serve, by kube-proxy: who is reached, from where, and that it goes on whatever happens."""
 
 import socket
+from pathlib import Path
 
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.together import Case, together
@@ -8,6 +9,8 @@ from tests.e2e.cluster.web import PORT, answers, answers_inside, each_second, fl
 from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.node_namespaces import ADDRESS
 
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "example-service.yaml"
+ITS_IMAGE = "registry.example.com/web:latest"
 HOST_PORT, USED_PORT = 18080, 18081
 
 
@@ -110,6 +113,23 @@ def test_a_pod_waits_until_nobody_uses_its_port_of_the_node(case: Case) -> None:
         words = f"host port {USED_PORT}", "is used by a process of this host"
         case.kubectl.wait_for_event("waiting", "FailedCreatePodSandBox", *words)
     case.kubectl.wait("pod/waiting", "condition=Ready")
+
+
+@together
+def test_the_example_is_updated_without_losing_a_request(case: Case) -> None:
+    """As on a cluster whose nodes all run wasmlet."""
+    manifests = EXAMPLE.read_text().replace("      runtimeClassName: wasmlet\n", "")
+    case.kubectl("apply", "--filename=-", given=manifests.replace(ITS_IMAGE, case.cluster.node.image("web")))
+    case.kubectl.wait_for_rollout("deployment/web")
+    before = pod_names(case.kubectl)
+    address = case.kubectl.get("service/web")["spec"]["clusterIP"]
+    eventually(lambda: answers(f"http://{address}/") == {"hello /"}, "the service is reached")
+    with visitor(address, "/", stays=False) as visiting:
+        case.kubectl("rollout", "restart", "deployment/web")
+        case.kubectl.wait_for_rollout("deployment/web")
+        eventually(lambda: not before & {pod["metadata"]["name"] for pod in case.kubectl.objects("pod")}, "all are new")
+    assert visiting.visits > 0
+    assert visiting.failures == []
 
 
 @together

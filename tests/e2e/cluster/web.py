@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import urllib3
@@ -82,27 +82,33 @@ def answers_inside(pid: int, url: str) -> set[str]:
 
 
 class Visitor:
-    """Who asks again and again, over one connection and over new ones, and notes when it is not answered."""
+    """Who asks again and again, over new connections and, if so wanted, over one that lasts, and notes when it is not
+    answered."""
 
-    def __init__(self, address: str, path: str) -> None:
+    def __init__(self, address: str, path: str, stays: bool) -> None:
         self.visits = 0
         self.failures: list[str] = []
-        self._address, self._path = address, path
+        self._address, self._path, self._stays = address, path, stays
         self._leaving = threading.Event()
 
     def visit(self) -> None:
-        lasting = http.client.HTTPConnection(self._address, timeout=_SECONDS)
-        lasting.connect()
-        socket = lasting.sock
-        while not self._leaving.wait(0.02):
-            self._ask(lasting)
-            self._ask(http.client.HTTPConnection(self._address, timeout=_SECONDS))
-            if lasting.sock is not socket:
-                self.failures.append("the connection has been closed")
-            self.visits += 1
+        with closing(self._connection()) as lasting:
+            lasting.connect()
+            socket = lasting.sock
+            while not self._leaving.wait(0.02):
+                with closing(self._connection()) as fresh:
+                    self._ask(fresh)
+                if self._stays:
+                    self._ask(lasting)
+                    if lasting.sock is not socket:
+                        self.failures.append("the connection has been closed")
+                self.visits += 1
 
     def leave(self) -> None:
         self._leaving.set()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._address, timeout=_SECONDS)
 
     def _ask(self, connection: http.client.HTTPConnection) -> None:
         try:
@@ -116,8 +122,8 @@ class Visitor:
 
 
 @contextmanager
-def visitor(address: str, path: str) -> Iterator[Visitor]:
-    visiting = Visitor(address, path)
+def visitor(address: str, path: str, stays: bool = True) -> Iterator[Visitor]:
+    visiting = Visitor(address, path, stays)
     thread = threading.Thread(target=visiting.visit)
     thread.start()
     try:
