@@ -98,7 +98,7 @@ def _ensure_bridge(host: NetlinkSocket, bridge: str, mac: str) -> int:
         raise SandboxError(
             f"bridge {bridge} is there and is not wasmlet's: remove it or set network.bridge to another name"
         )
-    host.request(route.set_up(found.ifindex))
+    host.request(route.set_bridge(found.ifindex))
     return found.ifindex
 
 

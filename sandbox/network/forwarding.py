@@ -4,6 +4,7 @@ from pathlib import Path
 
 _IPV4 = Path("/proc/sys/net/ipv4")
 _IPV6 = Path("/proc/sys/net/ipv6/conf")
+_BRIDGE = Path("/proc/sys/net/bridge")
 
 
 def enable_ipv4() -> None:
@@ -18,6 +19,11 @@ def enable_ipv6() -> None:
         if setting.parent.name != "all" and _read(setting) == "1":
             _write(setting, "2")
     _write(_IPV6 / "all" / "forwarding", "1")
+
+
+def filters_bridges() -> bool:
+    """Whether netfilter sees what passes within a bridge: the kernel has br_netfilter, and it is loaded."""
+    return _BRIDGE.exists()
 
 
 def route_loopback_sources(bridge: str) -> None:

@@ -37,6 +37,8 @@ class HostBridge:
         """Make what is missing. Raises SandboxError if pods cannot be attached; that they cannot get out is logged."""
         self._claim.claim(f"bridge {self.name}")
         device = bridge_device.ensure(self.name, bridge_mac(self.name), ranges)
+        if not forwarding.filters_bridges():
+            log.warning("pods do not reach each other by Services: run 'modprobe br_netfilter'", bridge=self.name)
         try:
             self._open_the_way_out(ranges)
         except OSError as error:

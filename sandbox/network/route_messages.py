@@ -47,6 +47,15 @@ def add_bridge(name: str, mac: str) -> Message:
     return message(ifinfmsg, _NEWLINK, NLM_F_CREATE_NEW, _UP, attributes)
 
 
+def set_bridge(index: int) -> Message:
+    """Up; and what passes within it is seen by netfilter, whatever the sysctls say, if the kernel has br_netfilter:
+    without that an answer between pods keeps the address that kube-proxy has translated on the way there.
+    """
+    data = {"attrs": [("IFLA_BR_NF_CALL_IPTABLES", 1), ("IFLA_BR_NF_CALL_IP6TABLES", 1)]}
+    kind = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)]}
+    return message(ifinfmsg, _NEWLINK, 0, {"index": index, **_UP}, [("IFLA_LINKINFO", kind)])
+
+
 def add_pair(name: str, bridge: int, mtu: int, peer: str, peer_mac: str, namespace: int) -> Message:
     """A veth pair: one end up and on the bridge, the other in the namespace behind the descriptor, still down."""
     other_end = [

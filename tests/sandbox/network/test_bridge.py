@@ -28,6 +28,7 @@ from tests.sandbox.network.conftest import (
     until,
 )
 
+SERVICE = "10.96.0.7"
 TELL_PEER = (
     "import socket; s = socket.create_server(('0.0.0.0', 7)); s.settimeout(20); print(flush=True);"
     "print(s.accept()[0].getpeername()[0])"
@@ -98,6 +99,25 @@ def test_pods_reach_each_other(host: Host) -> None:
         one, other = host.pods(2)
         await attach(network, one)
         assert one.reaches(other, await attach(network, other))
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_pods_reach_each_other_by_an_address_that_the_host_translates(host: Host) -> None:
+    """As kube-proxy translates that of a Service; also where the sysctl keeps netfilter from bridges."""
+    require_tool("iptables")
+
+    async def test() -> None:
+        run("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=0")
+        network = host.network()
+        await network.open()
+        one, other = host.pods(2)
+        await attach(network, one)
+        address = await attach(network, other)
+        rule = f"PREROUTING -d {SERVICE} -p tcp -j DNAT --to-destination {address}"
+        run("iptables", "-t", "nat", "-A", *rule.split())
+        assert one.reaches(other, SERVICE)
         await network.close()
 
     host.run_test(test)
