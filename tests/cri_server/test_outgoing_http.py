@@ -119,6 +119,13 @@ def test_a_component_calls_another_pod(pods: Pods, web: str) -> None:
     assert said[-1] == body_of(b"hello /world")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "localhost"])
+def test_containers_of_a_pod_call_each_other(pods: Pods, address: str) -> None:
+    sandbox_id = pods.run(port_mappings=[cri.PortMapping(container_port=WEB_PORT)])
+    pods.node.start(sandbox_id, "web")
+    assert pods.call_in(sandbox_id, "GET", f"http://{address}:{WEB_PORT}/")[-1] == body_of(b"hello /")
+
+
 def test_names_are_the_pods_own(pods: Pods, web: str) -> None:
     gateway = gateway_of(pods)
     dns = cri.DNSConfig(servers=[gateway], searches=["svc.test"], options=["ndots:5"])
