@@ -52,6 +52,8 @@ class ChannelCarrier:
         pipe.receive_with(self._receive)
 
     def _receive(self, data: bytes) -> None:
+        if self.gone.done():
+            return None
         try:
             for event in self._messages.receive(data):
                 self._process(event)

@@ -8,19 +8,21 @@ for success. So everything that goes wrong here is told as a failure.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
 from cri_server.errors import ServerError
 from cri_server.streaming import status
-from cri_server.streaming.errors import ClientGone, StreamingError
-from cri_server.streaming.process_joint import join
+from cri_server.streaming.errors import ClientGone, StreamingError, StreamReset
+from cri_server.streaming.process_joint import ProcessJoint
 from cri_server.streaming.target import ProcessTarget, StreamedProcess
 from cri_server.streaming.tasks import first_of, stop
 from cri_server.streaming.transport import Carrier, Stream
 from image_store.errors import ImageStoreError
 from sandbox.errors import SandboxError
 
+_INPUTS = ("stdin", "resize")
 _WITHOUT_RESIZE = ("channel.k8s.io", "v2.channel.k8s.io")
 """SPDY protocols that know nothing of terminals' sizes."""
 
@@ -78,7 +80,10 @@ class CommandSession:
             stream = await self._carrier.next_stream()
             if stream is None:
                 raise ClientGone("the client has not opened all its streams")
-            self._streams[stream.headers["streamtype"]] = stream
+            role = stream.headers["streamtype"]
+            self._streams[role] = stream
+            if role not in _INPUTS:
+                stream.inbox.discard()
 
     async def _tell(self, outcome: bytes) -> None:
         """In the order in which every client can take it."""
@@ -86,7 +91,8 @@ class CommandSession:
             if role in self._streams:
                 self._streams[role].end()
         if error := self._streams.get("error"):
-            await error.write(outcome)
+            with suppress(StreamReset):
+                await error.write(outcome)
         for role in ("error", "stdin", "resize"):
             if role in self._streams:
                 self._streams[role].end()
@@ -109,16 +115,17 @@ class CommandSession:
             return self._failed(f"{self._target.kind} failed unexpectedly; the log of wasmlet has the details")
 
     async def _attend(self, process: StreamedProcess) -> bytes:
-        work = asyncio.create_task(join(process, self._streams))
-        try:
-            await first_of(work, self._ending, self._carrier.gone)
-            if work.done():
-                return status.exited(self._protocol, work.result())
-            if self._carrier.gone.done():
-                raise ClientGone("the client has closed its connection")
-            return self._failed(self._ending.result())
-        finally:
-            await stop(work)
+        with ProcessJoint(process) as joint:
+            work = asyncio.create_task(joint.run(self._streams))
+            try:
+                await first_of(work, self._ending, self._carrier.gone)
+                if work.done():
+                    return status.exited(self._protocol, work.result())
+                if self._carrier.gone.done():
+                    raise ClientGone("the client has closed its connection")
+                return self._failed(self._ending.result())
+            finally:
+                await stop(work)
 
     def _failed(self, reason: str) -> bytes:
         return status.failed(self._protocol, reason)

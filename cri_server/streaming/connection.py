@@ -117,6 +117,10 @@ class Connection(asyncio.Protocol):
         if not self.gone.done():
             self._end_output()
         await asyncio.wait([self.gone], timeout=seconds)
+        self.abort()
+
+    def abort(self) -> None:
+        """At once. Idempotent."""
         self._transport.abort()
 
     def _end_output(self) -> None:

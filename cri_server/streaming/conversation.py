@@ -31,27 +31,32 @@ class Conversation:
     def __init__(self, connection: Connection, target: Target, upgrade: Upgrade, settings: StreamingSettings) -> None:
         self._connection = connection
         self._settings = settings
-        self._ending: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._ending: asyncio.Future[str] = loop.create_future()
+        self._over: asyncio.Future[None] = loop.create_future()
         if isinstance(target, ProcessTarget):
             self._carrier, self._session = self._command(target, upgrade)
         else:
             self._carrier, self._session = self._port_forward(target, upgrade)
 
-    def end(self, reason: str) -> None:
-        """The client is told, if it can be."""
+    def end(self, reason: str) -> "asyncio.Future[None]":
+        """The client is told, if it can be. Done when that is over."""
         if not self._ending.done():
             self._ending.set_result(reason)
+        return self._over
 
     async def run(self) -> None:
-        """The connection is closed afterwards."""
+        """Until the client has left, or has been told of the end."""
         watch = asyncio.create_task(self._watch())
         try:
             await self._session.run(self._settings.creation_seconds)
         except ClientGone as error:
             log.debug("a stream has ended", reason=str(error))
+        except Exception as error:
+            log.exception("a stream failed unexpectedly", exc_info=error)
         finally:
             await stop(watch)
-            await self._connection.close(0)
+            self._over.set_result(None)
 
     async def _watch(self) -> None:
         """Writing to a client that is not read from is also how its death is noticed."""

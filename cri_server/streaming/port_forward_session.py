@@ -93,6 +93,8 @@ class PortForwardSession:
         if role in pair.streams:
             return stream.reset()
         pair.streams[role] = stream
+        if role == "error":
+            stream.inbox.discard()
         if len(pair.streams) == len(_ROLES):
             del self._incomplete[key]
             pair.complete.set()

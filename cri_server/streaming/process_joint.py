@@ -14,22 +14,32 @@ from cri_server.streaming.transport import Stream
 _SECONDS_OF_SILENCE = 2.0
 
 
-async def join(process: StreamedProcess, streams: Mapping[str, Stream]) -> int:
-    """Its exit code. ``streams``: by role. Raises ClientGone."""
-    stdin, stdout, stderr = process.ends
-    with ExitStack() as stack:
-        writer = DescriptorWriter(stdin, stack) if stdin >= 0 else None
-        readers = {
-            role: DescriptorReader(end, stack) for role, end in (("stdout", stdout), ("stderr", stderr)) if end >= 0
+class ProcessJoint(ExitStack):
+    """Owns the ends of the process' streams, until it is closed."""
+
+    def __init__(self, process: StreamedProcess) -> None:
+        super().__init__()
+        self._process = process
+        stdin, *outputs = process.ends
+        self._writer = DescriptorWriter(stdin, self) if stdin >= 0 else None
+        self._readers = {
+            role: DescriptorReader(end, self)
+            for role, end in zip(("stdout", "stderr"), outputs, strict=True)
+            if end >= 0
         }
-        outputs = {asyncio.create_task(_send(reader, streams.get(role))): reader for role, reader in readers.items()}
+
+    async def run(self, streams: Mapping[str, Stream]) -> int:
+        """Its exit code. ``streams``: by role. Raises ClientGone."""
+        outputs = {
+            asyncio.create_task(_send(reader, streams.get(role))): reader for role, reader in self._readers.items()
+        }
         inputs = [
-            asyncio.create_task(_receive(streams.get("stdin"), writer)),
-            asyncio.create_task(_resize(streams.get("resize"), process)),
+            asyncio.create_task(_receive(streams.get("stdin"), self._writer)),
+            asyncio.create_task(_resize(streams.get("resize"), self._process)),
         ]
         try:
-            code = await process.wait()
-            await _read_rest(process, outputs)
+            code = await self._process.wait()
+            await _read_rest(self._process, outputs)
             return code
         finally:
             await stop(*outputs, *inputs)

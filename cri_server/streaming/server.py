@@ -27,6 +27,7 @@ from cri_server.streaming.upgrade import Upgrade, negotiate, place
 
 _SECONDS_FOR_TLS = 10.0
 _SECONDS_TO_SAY_GOODBYE = 3.0
+_FAREWELL = "the server of the node's containers is about to end; try again when it is back"
 _MOST_STRANGERS = 1000
 """Clients whose request has not been read yet."""
 _BACKLOG = 512
@@ -78,35 +79,37 @@ class StreamingServer:
     async def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
-        for conversation in self._conversations:
-            conversation.end("the server of the node's containers is about to end; try again when it is back")
-        if self._conversations:
-            await asyncio.wait(self._clients, timeout=_SECONDS_TO_SAY_GOODBYE)
+        ending = [conversation.end(_FAREWELL) for conversation in self._conversations]
+        if ending:
+            await asyncio.wait(ending, timeout=_SECONDS_TO_SAY_GOODBYE)
         await stop(*self._clients)
 
     def _begin(self, connection: Connection) -> None:
         task = asyncio.create_task(self._serve(connection))
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
+        task.add_done_callback(lambda _: connection.abort())
 
     async def _serve(self, connection: Connection) -> None:
         handshake = HttpHandshake()
-        self._strangers += 1
         try:
             target, upgrade = await self._received(connection, handshake)
         except RequestRefused as refusal:
-            return await refuse(connection, handshake, refusal)
-        except ClientGone:
-            return await connection.close(0)
-        finally:
-            self._strangers -= 1
-        return await self._converse(connection, handshake, target, upgrade)
+            await refuse(connection, handshake, refusal)
+        except ClientGone as error:
+            log.debug("a client of a stream has left", reason=str(error))
+        else:
+            await self._converse(connection, handshake, target, upgrade)
 
     async def _received(self, connection: Connection, handshake: HttpHandshake) -> tuple[Target, Upgrade]:
-        """A token is used up by whoever shows it, however wrong the rest of the request is."""
-        if self._strangers > _MOST_STRANGERS:
+        """A token is used up by whoever shows it, whatever else is wrong with the request but its method."""
+        if self._strangers >= _MOST_STRANGERS:
             raise RequestRefused(429, "too many clients come at the same time: try again", [("Retry-After", "1")])
-        request = await receive_request(connection, handshake)
+        self._strangers += 1
+        try:
+            request = await receive_request(connection, handshake)
+        finally:
+            self._strangers -= 1
         kind, token = place(request)
         target = self._tokens.take(kind, token)
         if target is None:

@@ -59,6 +59,8 @@ class SpdyCarrier:
     # ---- Receiving ----------------------------------------------------------------------------------------------
 
     def _receive(self, data: bytes) -> None:
+        if self.gone.done():
+            return None
         try:
             for event in self._spdy.receive(data):
                 self._process(event, len(data))

@@ -26,6 +26,8 @@ class Tunnel:
         self._connection.receive_with(self._process)
 
     def _process(self, data: bytes) -> None:
+        if self.gone.done():
+            return None
         try:
             for event in self._messages.receive(data):
                 if isinstance(event, Closed):

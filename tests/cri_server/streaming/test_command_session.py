@@ -117,6 +117,52 @@ def test_input_that_the_process_does_not_read(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_what_a_client_sends_where_nothing_is_expected_of_it(serve: Serve) -> None:
+    async def scenario(server: StreamingServer) -> None:
+        target = LocalTarget("cat").target(stdin=True, stderr=False)
+        client, streams = await opened(server.url(target), "stdin", "stdout")
+        for role in ("error", "stdout"):
+            client.send(streams[role], bytes(MEBIBYTE))
+        client.send(streams["stdin"], b"hello", fin=True)
+        await client.receive_all()
+        assert client.received[streams["stdout"]] == b"hello"
+
+    serve(scenario)
+
+
+def test_a_client_that_does_not_want_to_hear_how_it_ended(serve: Serve) -> None:
+    async def scenario(server: StreamingServer) -> None:
+        target = LocalTarget("sh", "-c", "read x; echo heard").target(stdin=True, stderr=False)
+        client, streams = await opened(server.url(target), "stdin", "stdout")
+        client.caller.send(frames.rst_stream(streams["error"], 5))
+        client.send(streams["stdin"], b"x\n")
+        await client.receive_all()
+        assert client.received[streams["stdout"]] == b"heard\n"
+        assert client.goodbye == 0
+
+    serve(scenario)
+
+
+def test_a_client_that_leaves_before_the_process_is_there(serve: Serve) -> None:
+    async def scenario(server: StreamingServer) -> None:
+        local = LocalTarget("sleep", "4321")
+        start = local.target(stdin=True)
+        opening = asyncio.Event()
+
+        async def start_slowly() -> Any:
+            opening.set()
+            await asyncio.sleep(0.1)
+            return await start.open()
+
+        client, _ = await opened(server.url(start._replace(open=start_slowly)), "stdin", "stdout", "stderr")
+        await opening.wait()
+        client.caller.vanish()
+        while local.process is None or not local.process.has_ended:
+            await asyncio.sleep(0.01)
+
+    serve(scenario)
+
+
 def test_a_terminal(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         local = LocalTarget("sh", "-c", "read line; stty size; echo $line; exit 4")
