@@ -23,17 +23,29 @@ class SocketSupport(NamedTuple):
     """Why there are none."""
 
 
+_proven: dict[tuple[str, int, int], SocketSupport] = {}
+"""By path, size and time: a file goes on doing what it was seen to do."""
+
+
 async def try_sockets(library: Path) -> SocketSupport:
     """By a trial in a process that is thrown away. What goes wrong with it is a refusal, and logged."""
     try:
+        key = _key(library)
+        if key in _proven:
+            return _proven[key]
         answer = (await _trial(library)).decode(errors="replace")
         if not answer.startswith(REFUSED):
-            return SocketSupport(_checked(answer), "")
+            return _proven.setdefault(key, SocketSupport(_checked(answer), ""))
         refusal = answer.removeprefix(REFUSED)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         refusal = f"the trial of wasmtime's sockets failed ({type(error).__name__}: {error}): start the server again"
     log.warning("components cannot use sockets", reason=refusal)
     return SocketSupport("", refusal)
+
+
+def _key(library: Path) -> tuple[str, int, int]:
+    found = library.stat()
+    return str(library), found.st_size, found.st_mtime_ns
 
 
 def _checked(answer: str) -> str:

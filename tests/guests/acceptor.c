@@ -179,6 +179,57 @@ static void renumber(void) {
     printf("to itself %d\n", __wasi_fd_renumber(LISTENER, LISTENER));
 }
 
+static void told(int descriptor, __wasi_eventtype_t type) {
+    __wasi_subscription_t asked = readable(descriptor);
+    __wasi_event_t event;
+    __wasi_size_t count = 0;
+    asked.u.tag = type;
+    if (__wasi_poll_oneoff(&asked, &event, 1, &count) || count != 1 || event.error) fail("poll_oneoff");
+    printf("type %d, %d bytes, flags %d\n", event.type, (int)event.fd_readwrite.nbytes, event.fd_readwrite.flags);
+}
+
+static void receive(int connection, size_t size, __wasi_riflags_t flags) {
+    char before[1], after[16];
+    __wasi_iovec_t vectors[] = {{(uint8_t *)before, 0}, {(uint8_t *)after, size}};
+    __wasi_size_t received;
+    __wasi_roflags_t answer = 7;
+    __wasi_errno_t error = __wasi_sock_recv(connection, vectors, 2, flags, &received, &answer);
+    printf("%.*s (%d, %d)\n", error ? 0 : (int)received, after, error, answer);
+}
+
+// What a client sends in two pieces, the second of which comes later, before it ends its side.
+static void details(void) {
+    __wasi_fdstat_t status;
+    __wasi_prestat_t preopen;
+    __wasi_fd_t connection, other;
+    while (__wasi_sock_accept(LISTENER, __WASI_FDFLAGS_NONBLOCK, &connection)) {}
+    if (__wasi_fd_fdstat_get(connection, &status)) fail("fdstat");
+    printf("type %d, flags %d\n", status.fs_filetype, status.fs_flags);
+    printf("preopened %d", __wasi_fd_prestat_get(LISTENER, &preopen));
+    printf(" %d\n", __wasi_fd_prestat_get(connection, &preopen));
+    told(connection, __WASI_EVENTTYPE_FD_READ);
+    told(connection, __WASI_EVENTTYPE_FD_WRITE);
+    receive(connection, 2, 0);
+    receive(connection, 2, __WASI_RIFLAGS_RECV_PEEK);
+    if (__wasi_fd_fdstat_set_flags(connection, 0)) fail("fdstat_set_flags");
+    receive(connection, 8, __WASI_RIFLAGS_RECV_WAITALL);
+    receive(connection, 8, 0);
+    if (__wasi_sock_shutdown(connection, __WASI_SDFLAGS_WR)) fail("shutdown");
+    told(connection, __WASI_EVENTTYPE_FD_READ);
+    for (int time = 0; time < 5; time++) wait_for(clock_in(1950000, 0), LISTENER);
+    __wasi_subscription_t mixed[] = {readable(LISTENER), readable(1 << 21)};
+    __wasi_event_t events[2];
+    __wasi_size_t count;
+    if (__wasi_poll_oneoff(mixed, events, 2, &count)) fail("poll_oneoff");
+    printf("%d with error %d\n", (int)count, events[0].error);
+    if (__wasi_sock_accept(LISTENER + 1, 0, &other)) fail("accept");
+    if (__wasi_fd_fdstat_get(other, &status)) fail("fdstat");
+    printf("flags %d\n", status.fs_flags);
+    if (__wasi_sock_shutdown(other, __WASI_SDFLAGS_RD)) fail("shutdown");
+    if (send(other, "x", 1, 0) != 1) fail("send after the other side is shut");
+    printf("how %d\n", __wasi_sock_shutdown(other, 0));
+}
+
 // More than can be, and clocks that there are not.
 static void subscriptions(void) {
     static __wasi_subscription_t many[1 << 18];
@@ -225,6 +276,7 @@ int main(int count, char **words) {
     if (!strcmp(mode, "mixed")) mixed();
     if (!strcmp(mode, "wrong")) wrong();
     if (!strcmp(mode, "files")) files();
+    if (!strcmp(mode, "details")) details();
     if (!strcmp(mode, "input")) input();
     if (!strcmp(mode, "renumber")) renumber();
     if (!strcmp(mode, "subscriptions")) subscriptions();

@@ -47,12 +47,23 @@ def answer(change: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=60).stdout
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_support, "_proven", {})
+
+
 def test_the_installed_wasmtime_grants_sockets() -> None:
     support = asyncio.run(try_sockets(library_path()))
     assert support.refusal == ""
     places = FlagPlaces.decoded(support.places)
     assert places is not None
     assert len(set(places)) == 3
+
+
+def test_one_trial_is_enough_for_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = asyncio.run(try_sockets(library_path()))
+    monkeypatch.setattr(socket_support, "_TRIAL", "raise SystemExit(1)")
+    assert asyncio.run(try_sockets(library_path())) == first
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import time
 from typing import Any
 
 from sandbox import syscalls
@@ -56,12 +57,12 @@ def fork(levels: int, prepared: guest.Prepared, listeners: int) -> None:
 
 
 def become_guest(prepared: guest.Prepared, listeners: int) -> None:
-    """``listeners``: how many sockets it is given, each with a client that waits."""
+    """``listeners``: how many sockets it is given, each with a client."""
     try:
         given = [socket.create_server(("127.0.0.1", 0)) for _ in range(listeners)]
-        clients = [socket.create_connection(each.getsockname()) for each in given]
+        for each in given:
+            start_client(each)
         outcome = guest.run(guest.instantiate(prepared, [each.fileno() for each in given]))
-        assert len(clients) == listeners
     except SandboxError as error:
         tell({"failure": str(error)})
         os._exit(128)
@@ -71,6 +72,20 @@ def become_guest(prepared: guest.Prepared, listeners: int) -> None:
 
 def tell(answer: dict[str, Any]) -> None:
     os.write(OUTCOMES, json.dumps(answer).encode() + b"\n")
+
+
+def start_client(listener: socket.socket) -> None:
+    """A process that sends in two pieces, ends its side, and stays until the other one is ended, too."""
+    client = socket.create_connection(listener.getsockname())
+    client.sendall(b"hello")
+    if syscalls.fork() == 0:
+        listener.close()
+        time.sleep(0.1)
+        client.sendall(b" there")
+        client.shutdown(socket.SHUT_WR)
+        client.recv(1)
+        os._exit(0)
+    client.close()
 
 
 if __name__ == "__main__":
