@@ -71,7 +71,7 @@ def test_a_service_is_reached_from_other_pods(case: Case) -> None:
 
 @together
 def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
-    """A component with sockets of its own, which asks the server of names where the service is."""
+    """Components with sockets of their own, and one that makes an HTTP call: they ask the server of names."""
     serve(case, 2)
     whole = f"web.{case.kubectl.namespace}.svc.cluster.local"
     case.cluster.names[whole] = [case.kubectl.get("service/web")["spec"]["clusterIP"]]
@@ -79,11 +79,13 @@ def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
     image = case.cluster.node.image("network")
     names = [f"visitor-{each}" for each in range(4)]
     visitors = [{"name": name, "image": image, "args": asking} for name in names]
-    case.kubectl.apply(pod("visitors", *visitors, restartPolicy="Never"))
+    caller = {"name": "caller", "image": case.cluster.node.image("http_get"), "args": ["web", "/name"]}
+    case.kubectl.apply(pod("visitors", caller, *visitors, restartPolicy="Never"))
     case.kubectl.wait("pod/visitors", "jsonpath={.status.phase}=Succeeded")
     for name in names:
         *_, last = case.kubectl("logs", "visitors", f"--container={name}").splitlines()
         assert last.split()[0] in pod_names(case.kubectl)
+    assert case.kubectl("logs", "visitors", "--container=caller") == "status 200\n"
 
 
 @together
@@ -130,6 +132,25 @@ def test_the_example_is_updated_without_losing_a_request(case: Case) -> None:
         eventually(lambda: not before & {pod["metadata"]["name"] for pod in case.kubectl.objects("pod")}, "all are new")
     assert visiting.visits > 0
     assert visiting.failures == []
+
+
+@together
+def test_components_serve_and_call_by_a_service(case: Case) -> None:
+    """By TCP and UDP, with sockets of their own."""
+    image = case.cluster.node.image("network")
+    ports = [{"name": name, "protocol": name.upper(), "port": 7000} for name in ("tcp", "udp")]
+    probe = each_second({"tcpSocket": {"port": 7000}})
+    tcp = {"name": "tcp", "image": image, "args": ["tcp-echo", "0.0.0.0:7000"], "readinessProbe": probe}
+    udp = {"name": "udp", "image": image, "args": ["udp-echo", "0.0.0.0:7000"]}
+    case.kubectl.apply(deployment("echo", 1, template("echo", tcp, udp)), service("echo", ports=ports))
+    case.kubectl.wait_for_rollout("deployment/echo")
+    where = f"{case.kubectl.get('service/echo')['spec']['clusterIP']}:7000"
+    calls = {"tcp": ["tcp", where, "a stream"], "udp": ["udp", "0.0.0.0:0", where, "a datagram"]}
+    callers = [{"name": name, "image": image, "args": arguments} for name, arguments in calls.items()]
+    case.kubectl.apply(pod("callers", *callers, restartPolicy="Never"))
+    case.kubectl.wait("pod/callers", "jsonpath={.status.phase}=Succeeded")
+    assert case.kubectl("logs", "callers", "--container=tcp") == f"a stream of {where}\n"
+    assert case.kubectl("logs", "callers", "--container=udp") == f"a datagram of {where}\n"
 
 
 @together
