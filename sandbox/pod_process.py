@@ -36,6 +36,7 @@ The files of an exec: ``spec``, the record of what the guest is to be; its strea
 its ``terminal``; and, unless this process has it already, the compiled code in ``folder``, which ``namespace`` keeps.
 """
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -55,6 +56,7 @@ from sandbox.wasm.engine import Engine, Loaded
 
 OOM_SCORE = "/proc/self/oom_score_adj"
 _FILTER = syscalls.SystemCallFilter(pod_filter(os.uname().machine))
+_LOW_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _OOM_SCORE = b"-998"
 """The pod's anchor is among the last to be killed for memory, as a pause container is."""
 
@@ -102,12 +104,25 @@ def enter_namespaces(spec: PodSpec) -> None:
         syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
         if spec.hostname and not spec.host_network:
             syscalls.sethostname(spec.hostname)
+        if not spec.host_network:
+            _free_low_ports()
         for name, value in spec.sysctls.items():
             _set_sysctl(name, value)
         syscalls.join_new_keyring()
         _set_oom_score()
     except (OSError, SandboxError) as error:
         raise SandboxError(f"pod sandbox {spec.sandbox_id} cannot be isolated: {error}") from error
+
+
+def _free_low_ports() -> None:
+    """As other runtimes do: in a network of the pod's own there is nothing that ports below 1024 were kept for, and no
+    guest has the right to take one that is."""
+    try:
+        kernel_files.write(_LOW_PORTS, b"0")
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENOENT, errno.EACCES):
+            raise
+        return  # a nested node may not write there: then guests that make their own sockets need higher ports
 
 
 def _set_sysctl(name: str, value: str) -> None:

@@ -150,9 +150,11 @@ def test_what_nobody_listens_to_refuses(pods: Pods) -> None:
     assert pods.said(pods.run(), "tcp", "127.0.0.1:1", "x") == ["ConnectionRefused"]
 
 
-def test_a_user_without_rights_has_what_the_kernel_gives_to_such(pods: Pods) -> None:
+def test_a_low_port_is_for_every_user_unless_the_pod_keeps_it(pods: Pods) -> None:
     security = cri.LinuxContainerSecurityContext(run_as_user=cri.Int64Value(value=1000))
     linux = cri.LinuxContainerConfig(security_context=security)
+    assert pods.said(pods.run(), "bind-udp", "0.0.0.0:53", linux=linux) == ["bound"]
+    assert pods.said(pods.run(), "bind-udp", "0.0.0.0:53") == ["bound"]
     sandbox_id = pods.run(linux=cri.LinuxPodSandboxConfig(sysctls={"net.ipv4.ip_unprivileged_port_start": "1000"}))
     assert pods.said(sandbox_id, "bind-udp", "0.0.0.0:999", linux=linux) == REFUSED
     assert pods.said(sandbox_id, "bind-udp", "0.0.0.0:1000", linux=linux) == ["bound"]
