@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from cri_server.streaming.errors import ClientGone
@@ -125,7 +126,8 @@ class Connection(asyncio.Protocol):
 
     def _end_output(self) -> None:
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with suppress(OSError):  # the client has reset the connection, and it was not noticed yet
+                self._transport.write_eof()
         else:
             self._transport.close()  # TLS says goodbye, and waits for the client's
 

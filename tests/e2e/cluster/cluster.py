@@ -85,9 +85,9 @@ class Cluster:
         return kubelet + [str(event) for event in server if event["level"] not in ("debug", "info", "warning")]
 
     def last_words(self) -> str:
-        """Of every component."""
+        """Of every component whose log is still there."""
         logs = [*self.control_plane.logs(), self.proxy_log, self.node.kubelet.log, self.node.server.log]
-        return "\n".join(last_words(log) for log in logs)
+        return "\n".join(last_words(log) for log in logs if log.exists())
 
 
 def pod_interfaces() -> list[str]:
@@ -128,4 +128,5 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         assert running_containers([kubectl.get(f"pod/{WITNESS}")]) == witness
         running.remove_all_pods()
         eventually(lambda: not running.left_behind(), "nothing is left of any pod")
-        assert not running.defects()
+        defects = running.defects()
+        assert not defects, "\n".join(defects)
