@@ -12,6 +12,7 @@ import resource
 import signal
 import stat
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -91,10 +92,10 @@ def _refuse_others(key: str, path: str) -> None:
 
 async def _serve(settings: Settings, paths: Paths) -> None:
     from cri_server.assembly import open_runtime
-    from cri_server.container_program import program_spec
     from cri_server.operations import settle
     from cri_server.recovery import recover
     from cri_server.usage_sampler import keep_sampling
+    from cri_server.warm import load_toolbox
 
     stopping = _stop_event()
     async with AsyncExitStack() as stack:
@@ -103,7 +104,7 @@ async def _serve(settings: Settings, paths: Paths) -> None:
         await recover(runtime)
         if metrics:
             metrics.show(runtime)
-        runtime.toolbox.warm(lambda program: runtime.pods.load(program_spec(program)))
+        runtime.toolbox.warm(partial(load_toolbox, runtime))
         sampling = asyncio.create_task(keep_sampling(runtime))
         stack.callback(sampling.cancel)
         server = await _listen(runtime, settings.socket, metrics.rpc if metrics else None)

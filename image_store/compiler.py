@@ -206,9 +206,10 @@ async def _start(request: Request) -> asyncio.subprocess.Process:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
+    """To the end of its output: what is still to be closed of it then would outlive the event loop."""
     if process.returncode is None:
         process.kill()
-        await process.wait()
+        await process.communicate()
 
 
 def _threads() -> int:

@@ -4,10 +4,10 @@ Such a file may change at any time, or be on a server that does not answer. So i
 for the compile process, and known by its digest alone. The digest of one that has not changed is remembered.
 """
 
+import asyncio
 import hashlib
 import os
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -39,8 +39,15 @@ class LooseFiles:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._digests: dict[_Stamp, str] = {}
-        self._copies: Counter[Path] = Counter()
-        """How many compilations need each."""
+        self._making: dict[str, asyncio.Task[Facts]] = {}
+        """By digest."""
+
+    async def close(self) -> None:
+        """End all of it and wait for the end."""
+        making = list(self._making.values())
+        for each in making:
+            each.cancel()
+        await asyncio.gather(*making, return_exceptions=True)
 
     async def program(self, descriptor: int, name: str, holder: str) -> Program:
         """``descriptor``: of the file, open for reading, the caller's. ``name``: what errors call it. Its code is kept
@@ -94,18 +101,29 @@ class LooseFiles:
             )
 
     async def _compiled(self, descriptor: int, source: Source, name: str) -> Facts:
-        self._copies[source.path] += 1
+        """A caller that gives up leaves it going, for the next one: a probe would never see its command compiled."""
+        making = self._making.get(source.digest)
+        if making is None:
+            making = asyncio.create_task(self._make(os.dup(descriptor), source, name))
+            self._making[source.digest] = making
+            making.add_done_callback(lambda made: self._finish(source.digest, made))
+        return await asyncio.shield(making)
+
+    def _finish(self, digest: str, made: "asyncio.Task[Facts]") -> None:
+        del self._making[digest]
+        if not made.cancelled():
+            made.exception()  # read, so that asyncio does not report an error that nobody waited for
+
+    async def _make(self, descriptor: int, source: Source, name: str) -> Facts:
+        """``descriptor``: is closed."""
         try:
             most = self._parts.settings.max_module_bytes
-            copied = await self._parts.threads.run_alone(partial(_copy, os.dup(descriptor), source.path, most, name))
+            copied = await self._parts.threads.run_alone(partial(_copy, descriptor, source.path, most, name))
             if copied != source.digest:
                 raise ModuleInvalid(f"{name} was changed while it was read: try again")
             return await self._parts.compiler.ensure(source, name)
         finally:
-            self._copies[source.path] -= 1
-            if not self._copies[source.path]:
-                del self._copies[source.path]
-                source.path.unlink(missing_ok=True)
+            source.path.unlink(missing_ok=True)
 
 
 def _stamp(descriptor: int) -> _Stamp:

@@ -53,5 +53,6 @@ class SharedWork(Generic[Key, Result]):
         """End all of it and wait for the end."""
         tasks = list(self._waiting)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second time would disturb it in its cleaning up
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -84,6 +84,7 @@ class ImageStore:
 
     async def close(self) -> None:
         await self._pulls.close()
+        await self._loose.close()
         await self._upkeep.close()
         await self._parts.compiler.close()
         self._parts.threads.close()

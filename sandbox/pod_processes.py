@@ -63,6 +63,10 @@ class PodProcesses:
         """Have a program's code ready for the pods to come; failure is logged only."""
         await self._zygote.load(program)
 
+    async def load_shim(self, paths: list[str]) -> None:
+        """The same for the socket shim. ``paths``: of its front and its back."""
+        await self._zygote.load_shim(paths)
+
     def folder(self, sandbox_id: str) -> Path:
         """The pod's volatile folder."""
         return self._pods / sandbox_id

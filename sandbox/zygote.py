@@ -6,6 +6,7 @@ private memory of the next pod, so it does next to nothing.
 
     request     fields                              answer
     load        program                             -
+    load_shim   paths                               -           (of the socket shim's front and back)
     fork        spec; listener, folder (fds)        pid         (its namespaces stand)
 """
 
@@ -46,7 +47,7 @@ class Zygote:
             if descriptors:
                 self._fork(packet, descriptors)
             else:
-                self._answer(control.decode(packet), self._load)
+                self._answer(control.decode(packet), self._process)
 
     def _fork(self, packet: bytes, descriptors: list[int]) -> None:
         """Whatever can be left to the child is: the request is read and answered there."""
@@ -78,6 +79,18 @@ class Zygote:
             answer = {"error": type(error).__name__, "message": str(error)}
         control.write(self._connection.fileno(), {"id": request["id"], **answer})
         return answer
+
+    def _process(self, request: control.Message) -> control.Message:
+        return self._load_shim(request["paths"]) if request["op"] == "load_shim" else self._load(request)
+
+    def _load_shim(self, paths: list[str]) -> control.Message:
+        front, back = (os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths)
+        try:
+            self._engine.socket_shim(paths, front, back)
+        finally:
+            os.close(front)
+            os.close(back)
+        return {}
 
     def _load(self, request: control.Message) -> control.Message:
         """Most recently used last; the oldest gives way."""

@@ -37,6 +37,7 @@ class ZygoteLink:
         self._link: Link | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._shims: list[list[str]] = []
         self.restarts = 0
         """Zygotes that were started in the place of a dead one."""
         self.sockets = SocketSupport("", "whether guests can use sockets is being tried out: try again")
@@ -68,6 +69,19 @@ class ZygoteLink:
         """Have the code ready for the pods to come. Only a head start: a pod process loads what it did not inherit."""
         await self._load(await self._living(), program)
 
+    async def load_shim(self, paths: list[str]) -> None:
+        """The same for the socket shim of guests that get one. ``paths``: of its front and its back."""
+        if paths not in self._shims:
+            link = await self._living()
+            self._shims.append(paths)
+            await self._load_shim(link, paths)
+
+    async def _load_shim(self, link: Link, paths: list[str]) -> None:
+        try:
+            await link.request("load_shim", paths=paths)
+        except SandboxError as error:
+            log.warning("zygote could not load the socket shim", error=str(error))
+
     async def _load(self, link: Link, program: ProgramSpec) -> None:
         try:
             await link.request("load", program=program._asdict())
@@ -84,6 +98,8 @@ class ZygoteLink:
     async def _warm_up(self, link: Link) -> None:
         for program in self._warm():
             await self._load(link, program)
+        for paths in self._shims:
+            await self._load_shim(link, paths)
 
     async def _start(self) -> Link:
         if self._process is not None:

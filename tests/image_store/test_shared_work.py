@@ -88,3 +88,27 @@ def test_close_ends_all() -> None:
         assert log == ["start", "cancelled"]
 
     asyncio.run(main())
+
+
+def test_work_that_is_being_undone_is_left_to_it() -> None:
+    undone: list[bool] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            undone.append(True)
+
+    async def scenario() -> None:
+        shared: SharedWork[str, None] = SharedWork()
+        caller = asyncio.create_task(shared.run("key", work))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        await asyncio.sleep(0)
+        await shared.close()
+        assert undone == [True]
+
+    asyncio.run(scenario())

@@ -15,7 +15,7 @@ from sandbox.errors import GuestGone, NotSupported, PodProcessGone, StartFailure
 from sandbox.pod_process_link import PodProcess
 from sandbox.specs import GuestSpec, ProgramSpec
 from sandbox.streamed_guest import ExecutedGuest
-from tests.guests.compiled import compiled_guest
+from tests.guests.compiled import compiled_guest, compiled_shim
 from tests.sandbox.conftest import Exits, Node, log_lines
 
 
@@ -283,3 +283,33 @@ def test_its_memory_is_the_containers(node: Node) -> None:
         assert (run.exit_code, run.reason) == (137, "OOMKilled")
 
     in_container(node, "sleeper", scenario, limits={"memory_limit": 32 << 20})
+
+
+def test_the_shim_is_inherited_with_the_code(node: Node) -> None:
+    """What a pod process loads by itself takes memory of its own."""
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            await processes.load_shim(compiled_shim(0))
+            await processes.load(ProgramSpec(*_program("tool")))
+            pod = node.pod_spec()
+            process = await processes.run(pod)
+            spec = node.guest_spec(pod, "sleeper")
+            await process.start(spec.container_id, node.write(spec))
+            before = code(process.pid)
+            guest = await execute(process, spec._replace(socket_shim=compiled_shim(0)), "tool", "exit", "3")
+            assert (await ended(guest))[0] == 3
+            assert code(process.pid) == before
+
+    asyncio.run(scenario())
+
+
+def code(pid: int) -> list[str]:
+    """Places of code in the memory of a process."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return [line.split()[0] for line in lines if " r-xp " in line]
+
+
+def _program(guest: str) -> tuple[str, str, str]:
+    kind, compiled = compiled_guest(guest)
+    return kind, str(compiled), "_start"
