@@ -218,6 +218,45 @@ class ExecSettings(Section):
     )
 
 
+class HttpSettings(Section):
+    """Containers whose component handles HTTP requests. Annotations of a pod change each value for its containers."""
+
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Processes of a container that run handlers; 0: as many as its CPU limit fills, or the machine's "
+        "processors, but no more than 4.",
+    )
+    concurrency: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="Requests that one worker handles at the same time. As many more wait; the rest is answered 503.",
+    )
+    max_header_bytes: int = Field(
+        default=65536, ge=1024, le=_MEBIBYTE, description="Largest head of a request, in bytes; a larger one is 431."
+    )
+    max_body_bytes: int = Field(
+        default=1024 * _MEBIBYTE, ge=0, description="Largest body of a request, in bytes; a larger one is 413."
+    )
+    header_seconds: int = Field(
+        default=10, ge=1, description="From the first byte of a request to the end of its head; longer is 408."
+    )
+    body_seconds: int = Field(
+        default=30,
+        ge=1,
+        description="Without a byte of a body is 408; without a byte of a response taken the connection ends.",
+    )
+    idle_seconds: int = Field(default=75, ge=1, description="A connection without a request is closed.")
+    request_seconds: int = Field(
+        default=60, ge=1, description="From the start of a handler to the head of its response; longer is 504."
+    )
+    access_log: Literal["", "common", "combined", "json"] = Field(
+        default="", description='Form of a line for each request on the container\'s standard output; "": none.'
+    )
+
+
 class MetricsSettings(Section):
     """The server's own figures for Prometheus, at http://ADDRESS/metrics, without TLS and for everybody who can
     connect."""
@@ -278,5 +317,6 @@ class Settings(Section):
     zygote: ZygoteSettings = ZygoteSettings()
     security: SecuritySettings = SecuritySettings()
     exec: ExecSettings = ExecSettings()
+    http: HttpSettings = HttpSettings()
     metrics: MetricsSettings = MetricsSettings()
     streaming: StreamingSettings = StreamingSettings()

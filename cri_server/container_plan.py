@@ -3,6 +3,7 @@
 import os
 
 from cri_server import (
+    container_http,
     container_limits,
     container_mounts,
     container_network,
@@ -15,12 +16,14 @@ from cri_server.container_ports import Port
 from cri_server.container_program import Command, find_image, program_spec, resolve_command
 from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
+from cri_server.http_components import http_components
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from cri_server.seccomp_profile import check_seccomp
 from cri_server.socket_shim import needs_shim, socket_shim
 from image_store.image import Image
 from sandbox import network_access
+from sandbox.http.limits import HttpLimits
 from sandbox.identity import Identity, resolve_identity
 from sandbox.seccomp.socket_policy import policy_of
 from sandbox.specs import GuestSpec, MountSpec
@@ -42,6 +45,8 @@ class ContainerPlan:
         self.volumes: list[Volume] = []
         self.ports: list[Port] = []
         self.socket_shim: list[str] = []
+        self.http: HttpLimits | None = None
+        self.http_components: list[str] = []
 
     def guest(self, runtime: Runtime, container_id: str) -> GuestSpec:
         """Reads the image's users and makes host paths that are missing. Raises what is wrong with either."""
@@ -52,7 +57,8 @@ class ContainerPlan:
         folder = runtime.paths.container(self.sandbox.id, container_id)
         own = container_mounts.resolved(self.config, self.volumes, folder)
         mounts = [*self._given(runtime, own), *own]
-        variables = self.variables | container_ports.listening_variables(self.ports)
+        passed = [] if self.http else self.ports
+        variables = self.variables | container_ports.listening_variables(passed)
         made = ["/tmp", self.directory, *(mount.target for mount in mounts)]
         return GuestSpec(
             container_id=container_id,
@@ -83,6 +89,8 @@ class ContainerPlan:
             network=self.network,
             opens_sockets=self.command.program.opens_sockets,
             calls_http=self.command.program.calls_http,
+            http=self.http._asdict() if self.http else {},
+            http_components=self.http_components,
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
@@ -97,12 +105,24 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     plan.volumes = container_volumes.find(runtime, config)
     plan.command = await resolve_command(runtime, config, plan.image, plan.variables)
     container_network.check_support(config, plan.command.program, plan.network, runtime.pods.socket_refusal)
-    plan.ports = _ports(runtime, plan)
     program = plan.command.program
+    if program.handles_http:
+        await _serve_http(runtime, plan)
+    else:
+        plan.ports = _ports(runtime, plan)
     check_seccomp(config, policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports)))
     if needs_shim(program, len(plan.ports), config.linux.security_context):
         plan.socket_shim = await socket_shim(runtime, len(plan.ports))
     return plan
+
+
+async def _serve_http(runtime: Runtime, plan: ContainerPlan) -> None:
+    config, sandbox = plan.config, plan.sandbox.config
+    container_http.check_access(config, plan.network)
+    number = container_http.port(config, sandbox, plan.variables, _taken_ports(runtime, plan.sandbox))
+    plan.ports = [Port(str(number), number)]
+    plan.http = container_http.limits(config, sandbox, runtime.settings.http)
+    plan.http_components = await http_components(runtime)
 
 
 def _ports(runtime: Runtime, plan: ContainerPlan) -> list[Port]:

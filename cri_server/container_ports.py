@@ -46,7 +46,7 @@ def listening_ports(
     if chosen:
         _check_chosen(config.metadata.name, accepts, may_listen)
     ports: dict[int, Port] = {}
-    for port in (_declared(config, sandbox, taken) if chosen is None else chosen) if accepts and may_listen else []:
+    for port in (declared(config, sandbox, taken) if chosen is None else chosen) if accepts and may_listen else []:
         ports.setdefault(port.number, port)
     if len(ports) > MOST_PORTS:
         raise InvalidRequest(
@@ -98,7 +98,8 @@ def _parsed(item: str, container: str) -> Port:
     return Port(name or number, int(number))
 
 
-def _declared(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, taken: Collection[int]) -> list[Port]:
+def declared(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig, taken: Collection[int]) -> list[Port]:
+    """By the pod for this container. Raises InvalidRequest."""
     if _OF_KUBELET in config.annotations:
         return _of_kubelet(config.annotations[_OF_KUBELET], config.metadata.name)
     if _MARK_OF_KUBELET in config.annotations:

@@ -55,7 +55,7 @@ def _check(program: Program, container: str) -> None:
             f"{program.kind} {program.name} of container {container} imports {names}, which this runtime does not "
             "provide: build it for WASI preview 1 or WASI 0.2"
         )
-    if not program.has_command_entry:
+    if not program.has_command_entry and not program.handles_http:
         raise InvalidRequest(
             f"{program.kind} {program.name} of container {container} has no entry {program.entry}: "
             "build it as a command"

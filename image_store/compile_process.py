@@ -108,7 +108,9 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     accepts = imports.module_accepts(module)
     is_command, begins_early = COMMAND_ENTRY in entries, has_start_section(wasm)
     facts = Facts(
-        *("module", tuple(unmet), tuple(entries), is_command, accepts, False, False, begins_early, digest_of(code))
+        *("module", tuple(unmet), tuple(entries), is_command, accepts, False, False, begins_early),
+        handles_http=False,
+        code_digest=digest_of(code),
     )
     return facts, code
 
@@ -117,10 +119,16 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     engine = _engine()
     component = components.Component(engine, wasm)
     code = bytes(component.serialize())
+    handles = imports.component_handles_http(component)
     unmet = imports.unmet_by_component(engine, component)
     runs, sockets = imports.component_runs(component), imports.component_opens_sockets(engine, component)
     calls = imports.component_calls_http(engine, component)
-    return Facts("component", tuple(unmet), (), runs, False, sockets, calls, False, digest_of(code)), code
+    facts = Facts(
+        *("component", tuple(unmet), (), runs, False, sockets, calls, False),
+        handles_http=handles,
+        code_digest=digest_of(code),
+    )
+    return facts, code
 
 
 def _refusal(error: wasmtime.WasmtimeError) -> ImageStoreError:

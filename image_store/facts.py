@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from image_store.image import Kind
 
-_VERSION = 4
+_VERSION = 5
 
 
 class Facts(NamedTuple):
@@ -23,6 +23,8 @@ class Facts(NamedTuple):
     """A component that imports outgoing ``wasi:http``."""
     begins_early: bool
     """A module with a start section."""
+    handles_http: bool
+    """A component that is no command and exports ``wasi:http/incoming-handler``."""
     code_digest: str
     """Of the compiled code."""
 
@@ -38,6 +40,10 @@ class Facts(NamedTuple):
         for name in ("unmet_imports", "entries"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
+
+    @property
+    def can_start(self) -> bool:
+        return not self.unmet_imports and (self.is_command or self.handles_http)
 
     def has_entry(self, entry: str) -> bool:
         if entry == COMMAND_ENTRY:

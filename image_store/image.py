@@ -67,3 +67,5 @@ class Program:
     """A component that makes HTTP calls by ``wasi:http``."""
     begins_early: bool = False
     """A module with a start section, which runs before its entry."""
+    handles_http: bool = False
+    """A component that answers HTTP requests, and is no command."""

@@ -10,6 +10,7 @@ import wasmtime
 from wasmtime import component as components
 
 _RUN = "wasi:cli/run@0.2.0"
+_HANDLER = "wasi:http/incoming-handler@0.2.0"
 _ACCEPT = ("wasi_snapshot_preview1", "sock_accept")
 _SOCKETS = {f"wasi:sockets/{name}" for name in ("tcp-create-socket", "udp-create-socket", "ip-name-lookup")}
 _OUTGOING_HTTP = "wasi:http/outgoing-handler"
@@ -81,6 +82,11 @@ def component_calls_http(engine: wasmtime.Engine, component: components.Componen
 
 def component_runs(component: components.Component) -> bool:
     return component.get_export_index(_RUN) is not None
+
+
+def component_handles_http(component: components.Component) -> bool:
+    """A component that is a command as well runs as one."""
+    return component.get_export_index(_HANDLER) is not None and not component_runs(component)
 
 
 class _Prober:

@@ -169,7 +169,7 @@ class Programs:
         found: dict[str, Program] = {}
         for _, record, path, digest in used:
             facts = self._parts.compiler.verified(digest)
-            if facts is not None and not facts.unmet_imports and facts.is_command and digest not in found:
+            if facts is not None and facts.can_start and digest not in found:
                 name = f"/{path}" if record.chain_id else record.program_name
                 found[digest] = self._program(self._source_of(record, path, digest), facts, name, COMMAND_ENTRY)
         return list(found.values())[:limit]
@@ -188,6 +188,7 @@ class Programs:
             opens_sockets=facts.opens_sockets,
             calls_http=facts.calls_http,
             begins_early=facts.begins_early,
+            handles_http=facts.handles_http,
         )
 
 

@@ -15,17 +15,24 @@ from typing import NoReturn
 from sandbox import network_access, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
+from sandbox.http import supervisor
+from sandbox.http.limits import HttpLimits
 from sandbox.place_names import ROOT, SHIM
 from sandbox.seccomp.filter import guest_filter
-from sandbox.seccomp.socket_policy import ALL, policy_of
+from sandbox.seccomp.socket_policy import ALL, NO_SOCKETS, policy_of, serving
 from sandbox.specs import GuestSpec
 from sandbox.wasm import guest
 from sandbox.wasm.engine import Loaded
+from sandbox.wasm.http_guest import HttpGuest
 from sandbox.wasm.socket_shim import SocketShim
 
 REPORT = 3
 START_ERROR = 128
 _FILTERS = [(policy, syscalls.SystemCallFilter(guest_filter(os.uname().machine, policy))) for policy in ALL]
+_WORKER_FILTERS = [
+    (policy, syscalls.SystemCallFilter(guest_filter(os.uname().machine, serving(policy))))
+    for policy in (NO_SOCKETS, *ALL)
+]
 _LOST = 255
 """Of a guest that something other than itself ended."""
 
@@ -63,11 +70,13 @@ def main(
     listeners: list[int],
 ) -> NoReturn:
     """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3.
-    ``listeners``: its listening sockets.
+    ``listeners``: its listening sockets; of one that is given requests then the folder of pipes.
     """
     try:
-        syscalls.heed_sigterm()
         _take_descriptors(descriptors)
+        if prepared.http is not None:
+            _supervise(spec, prepared, layout, group, folder, listeners)
+        syscalls.heed_sigterm()
         instance = _prepare(spec, prepared, layout, group, folder, listeners)
     except (SandboxError, OSError) as error:
         _fail(str(error))
@@ -110,6 +119,22 @@ def _prepare(
     folder: int,
     listeners: list[int],
 ) -> guest.Instance:
+    _confine(spec, prepared, layout, group, folder, listeners)
+    _close_ways(spec, prepared)
+    # A module's start section runs: the guest's first instructions.
+    instance = guest.instantiate(prepared, listeners)
+    os.close(prepared.loaded.descriptor)
+    return instance
+
+
+def _confine(
+    spec: GuestSpec,
+    prepared: guest.Prepared,
+    layout: cgroup.Layout,
+    group: str,
+    folder: int,
+    listeners: list[int],
+) -> None:
     os.setsid()
     if spec.tty:
         syscalls.control_terminal(0)
@@ -117,13 +142,39 @@ def _prepare(
     cgroup.enter_guest_group(layout, group)
     _enter_root(folder)
     _drop_rights(spec)
-    code = prepared.loaded.descriptor
-    syscalls.close_descriptors(REPORT + 1, [code, *listeners])
-    _close_ways(spec, prepared)
-    # A module's start section runs: the guest's first instructions.
-    instance = guest.instantiate(prepared, listeners)
-    os.close(code)
-    return instance
+    syscalls.close_descriptors(REPORT + 1, [prepared.loaded.descriptor, *listeners])
+
+
+def _supervise(
+    spec: GuestSpec,
+    prepared: guest.Prepared,
+    layout: cgroup.Layout,
+    group: str,
+    folder: int,
+    listeners: list[int],
+) -> NoReturn:
+    """Of a component that is given requests: here runs no guest (see ``sandbox.http.supervisor``)."""
+    assert prepared.http is not None
+    _confine(spec, prepared, layout, group, folder, listeners)
+    handler, limit = HttpGuest(prepared), prepared.http.memory_limit
+    service = supervisor.Service(
+        guest=handler,
+        limits=HttpLimits(**spec.http),
+        listener=listeners[0],
+        pipes=listeners[1],
+        report=REPORT,
+        memory_limit=lambda: limit.value,
+        close_ways=lambda: _close_ways_of_worker(spec, prepared, handler),
+        code=prepared.loaded.descriptor,
+    )
+    supervisor.Supervisor(service, syscalls.catch_sigterm()).run()
+
+
+def _close_ways_of_worker(spec: GuestSpec, prepared: guest.Prepared, handler: HttpGuest) -> None:
+    for address in (prepared.loaded.engine.proc_exit.code, *handler.code()):
+        syscalls.seal_code(address)
+    policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, False)
+    next(made for known, made in _WORKER_FILTERS if known is policy).install()
 
 
 def _close_ways(spec: GuestSpec, prepared: guest.Prepared) -> None:

@@ -7,6 +7,7 @@ The pod process writes ``started`` before anyone is told that the container runs
 of output) before anyone is told that it does not.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -20,12 +21,13 @@ from sandbox.container_log import ContainerLog, LogStream
 from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from sandbox.exec_guest import START_SECONDS, ExecGuest
 from sandbox.guest_fork import fork_guest
-from sandbox.place_names import LISTENER
+from sandbox.place_names import HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER
+from sandbox.shared_number import shared_number
 from sandbox.specs import GuestSpec, Run
 from sandbox.surroundings import Surroundings
 from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
-from sandbox.wasm.guest import TRAPPED
+from sandbox.wasm.guest import TRAPPED, HttpPrepared, Prepared
 
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
@@ -65,6 +67,8 @@ class PodContainer:
         self._grown_to = 0
         self._group = ""
         self._memory_limit = 0
+        self._memory_cell: ctypes.c_uint64 | None = None
+        """Of a container that is given requests: its workers look here before each."""
         self._pid = -1
         self._pidfd = -1
         self._report = -1
@@ -78,12 +82,14 @@ class PodContainer:
 
     def start(self, loaded: Loaded) -> None:
         """Fork the guest. Raises SandboxError or OSError when it does not come to that."""
-        prepared = guest_process.prepare(self.spec, loaded, self._files)
+        prepared = self._served(guest_process.prepare(self.spec, loaded, self._files))
         self._memory_limit = loaded.memory_limit
         limits = cgroup.Limits(**self.spec.limits)
         self._group = cgroup.create_guest_group(self._layout, "", self.spec.container_id, limits)
         theirs: list[int] = []
         listeners = [self._files.pop(f"{LISTENER}{place}") for place in range(len(self.spec.listen))]
+        if self.spec.http:
+            listeners.append(self._files.pop(HTTP_PIPES))
         try:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
@@ -94,13 +100,25 @@ class PodContainer:
                 os.close(descriptor)
         self._watch()
 
+    def _served(self, prepared: Prepared) -> Prepared:
+        """With what a component needs beside that is given requests."""
+        if not self.spec.http:
+            return prepared
+        engine, (streams, client) = prepared.loaded.engine, self.spec.http_components
+        found = engine.streams_component(streams, self._files[HTTP_STREAMS])
+        calls = engine.client_component(client, self._files[HTTP_CLIENT])
+        self._memory_cell = shared_number(self.spec.memory_limit)
+        return prepared._replace(http=HttpPrepared(found, calls, self._memory_cell, self.spec.network))
+
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def limit_memory(self, size: int) -> None:
         """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises SandboxError, GuestGone."""
-        if not self._limit_memory_of(self._pid, self._memory_limit, size):
+        if self._memory_cell is not None:
+            self._memory_cell.value = size  # of instances to come
+        elif not self._limit_memory_of(self._pid, self._memory_limit, size):
             raise GuestGone(
                 f"container {self.spec.container_id} has ended: its memory cannot be limited; create another one"
             )
@@ -242,12 +260,23 @@ class PodContainer:
         if not self.run.started_at and not self.run.reason:
             self._process_report()  # it may have started and ended in one breath
         _, status = os.waitpid(self._pid, 0)
+        if self.spec.http:
+            self._reap_workers()
         self._loop.unwatch(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
         self._drain()
         self.run = self._ended_run(os.waitstatus_to_exitcode(status))
         self._finish()
+
+    def _reap_workers(self) -> None:
+        """They die with the process that forked them, and are its process group."""
+        try:
+            os.killpg(self._pid, signal.SIGKILL)
+            while True:
+                os.waitpid(-self._pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            return
 
     def _ended_run(self, code: int) -> Run:
         finished = max(time.time_ns(), self.run.started_at)  # the node's clock may have been set back

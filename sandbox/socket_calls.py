@@ -78,7 +78,8 @@ def listen(port: int, container_id: str) -> int:
     except OSError as error:
         raise StartFailure(
             f"container {container_id} cannot listen on its port {port}: {os.strerror(error.errno or 0)}; give each "
-            "container of the pod ports of its own, or choose them by the annotation wasmlet.dev/listen"
+            "container of the pod ports of its own, or choose them by the annotations wasmlet.dev/listen and "
+            "wasmlet.dev/http-port"
         ) from error
 
 

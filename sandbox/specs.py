@@ -102,6 +102,11 @@ class GuestSpec(NamedTuple):
     calls_http: bool = False
     """A component that makes HTTP calls."""
 
+    http: dict[str, Any] = {}  # noqa: RUF012
+    """Of a component that is given requests: fields of ``sandbox.http.limits.HttpLimits``. It listens on one port."""
+    http_components: list[str] = []  # noqa: RUF012
+    """Paths of the compiled components of streams and of calls, which such a one needs."""
+
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GuestSpec":
         known = {name: fields[name] for name in cls._fields if name in fields}

@@ -8,6 +8,9 @@ folder          the root of these, with the container's root and its compiled co
 listener0, …    its listening sockets, if it has any
 shim_front      the compiled code of the shim, if it has one
 shim_back
+http_streams    the compiled components of streams and calls, for one that is given requests
+http_client
+http_pipes      the folder with the pipes of its bodies
 terminal        both ends of its terminal, if it has one
 guest_terminal
 """
@@ -16,17 +19,20 @@ import os
 import time
 from typing import NamedTuple
 
-from sandbox import container_root, run_record, socket_calls, syscalls
+from sandbox import container_root, mount_calls, run_record, socket_calls, syscalls
 from sandbox.container_log import open_log
 from sandbox.errors import InvalidSpec, SandboxError, StartFailure
+from sandbox.http import body_pipes
+from sandbox.http.body_pipes import PIPES_PER_WORKER
 from sandbox.mount_places import MountPlaces
-from sandbox.place_names import LISTENER, SHIM
+from sandbox.place_names import HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, Run
 
 _START_ERROR_CODE = 128
 _START_ERROR = "StartError"
 _REASON_CHARACTERS = 4000
+_OF_PIPES = mount_calls.MOUNT_ATTR_NOSUID | mount_calls.MOUNT_ATTR_NODEV | mount_calls.MOUNT_ATTR_NOEXEC
 
 
 class StartFiles(NamedTuple):
@@ -77,6 +83,8 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
             open_shim(files, spec)
         if spec.listen:
             _open_listeners(files, spec, network)
+        if spec.http:
+            _open_http(files, spec)
         place = container_root.make(places, spec)  # and where this thread is then, there is nothing of the host
         files.add("namespace", place.namespace)
         files.add("folder", place.folder)
@@ -105,6 +113,16 @@ def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
         os.close(namespace)
     for place, port in enumerate(spec.listen):
         files.add(f"{LISTENER}{place}", socket_calls.listen(port, spec.container_id))
+
+
+def _open_http(files: StartFiles, spec: GuestSpec) -> None:
+    """The pipes are in a file system of their own, which has a place nowhere, and are the container's user's."""
+    for name, path in zip((HTTP_STREAMS, HTTP_CLIENT), spec.http_components, strict=True):
+        files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    owner = {"uid": str(spec.uid), "gid": str(spec.gid), "mode": "0700", "size": "4096"}
+    folder = mount_calls.make_tree("tmpfs", _OF_PIPES, **owner)
+    files.add(HTTP_PIPES, folder)
+    body_pipes.make(folder, spec.http["workers"] * PIPES_PER_WORKER, spec.uid, spec.gid)
 
 
 def record_failure(spec_path: str, text: str) -> Run:

@@ -70,6 +70,8 @@ _TIOCSCTTY, _TIOCSWINSZ = 0x540E, 0x5414
 _WINDOW_SIZE = struct.Struct("=4H")
 _SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
+_CLOCK_MONOTONIC = 1
+_SECOND = 1_000_000_000
 
 
 class _OpenHow(ctypes.Structure):
@@ -124,6 +126,8 @@ _signalfd = _bind("signalfd", _int, _text, _int)
 _listen = _bind("listen", _int, _int)
 _accept4 = _bind("accept4", _int, _address, _address, _int)
 _process_vm_writev = _bind("process_vm_writev", _int, _address, _unsigned, _address, _unsigned, _unsigned)
+_timerfd_create = _bind("timerfd_create", _int, _int)
+_timerfd_settime = _bind("timerfd_settime", _int, _int, _address, _address)
 _mallopt = _bind("mallopt", _int, _int)
 _malloc_trim = _bind("malloc_trim", _unsigned)
 _ioctl = _bind("ioctl", _int, _unsigned, _address)
@@ -173,6 +177,22 @@ def listen(listener: int) -> None:
 def accept(listener: int) -> int:
     """The descriptor of a connection, which does not block."""
     return _checked(_accept4(listener, None, None, os.O_NONBLOCK | os.O_CLOEXEC), None)
+
+
+class Timer:
+    """A descriptor that is readable some time after it was set, and again and again until it is cleared."""
+
+    def __init__(self, nanoseconds: int) -> None:
+        self.descriptor = _checked(_timerfd_create(_CLOCK_MONOTONIC, os.O_CLOEXEC))
+        self._set = (ctypes.c_int64 * 4)(*divmod(nanoseconds, _SECOND), *divmod(nanoseconds, _SECOND))
+        self._cleared = (ctypes.c_int64 * 4)()
+        self._addresses = ctypes.addressof(self._set), ctypes.addressof(self._cleared)
+
+    def set(self) -> None:
+        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[0], None))
+
+    def clear(self) -> None:
+        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[1], None))
 
 
 def unshare(flags: int) -> None:

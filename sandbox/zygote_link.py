@@ -16,7 +16,10 @@ from sandbox.specs import PodSpec, ProgramSpec
 
 log = structlog.get_logger()
 
-_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.zygote import main; main()"
+_START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.path.append(sys.argv.pop(1)); "
+    "from sandbox.zygote import main; main()"
+)
 
 _ENVIRONMENT = {
     "TOKIO_WORKER_THREADS": "1",
@@ -120,18 +123,24 @@ class ZygoteLink:
 
 
 def _command(connection: int, most_programs: int, places: str) -> list[str]:
-    """A bare interpreter: neither site-packages nor the user's settings of Python reach the processes below."""
+    """A bare interpreter: no user's settings of Python reach the processes below, and of site-packages nothing is
+    imported but the parser of HTTP."""
     package = Path(__file__).resolve().parent.parent
-    words = [sys.executable, "-S", "-E", "-s", "-c", _START, package]
+    words = [sys.executable, "-S", "-E", "-s", "-c", _START, package, _folder_of("httptools")]
     return [str(word) for word in (*words, connection, library_path(), most_programs, places)]
 
 
 def library_path() -> Path:
     """wasmtime's library inside the installed distribution, which is not imported for it."""
-    spec = find_spec("wasmtime")
-    if spec is None or spec.origin is None:
-        raise SandboxError("distribution wasmtime is not installed: install wasmlet with its dependencies")
-    package = Path(spec.origin).parent
+    package = _folder_of("wasmtime") / "wasmtime"
     for library in package.glob("*/_libwasmtime.so"):
         return library
     raise SandboxError(f"{package} has no library for this machine: install the wheel of wasmtime that is made for it")
+
+
+def _folder_of(package: str) -> Path:
+    """Where an installed package is, which is not imported for it."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SandboxError(f"distribution {package} is not installed: install wasmlet with its dependencies")
+    return Path(spec.origin).parent.parent

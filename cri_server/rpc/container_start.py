@@ -11,6 +11,7 @@ from cri_server.blocking import in_thread
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import WrongState
+from cri_server.http_components import http_components
 from cri_server.rpc.container_create import check_ready
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
@@ -66,8 +67,11 @@ async def _refresh_program(runtime: Runtime, container: Container) -> None:
         raise StartFailure(
             f"program of container {container.id} cannot be compiled for this engine: pull the image again"
         )
-    shim = await socket_shim(runtime, len(container.guest.listen)) if container.guest.socket_shim else []
-    fresh = container.guest._replace(program=program._replace(compiled=str(compiled)), socket_shim=shim)
+    fresh = container.guest._replace(program=program._replace(compiled=str(compiled)))
+    if fresh.socket_shim:
+        fresh = fresh._replace(socket_shim=await socket_shim(runtime, len(fresh.listen)))
+    if fresh.http:
+        fresh = fresh._replace(http_components=await http_components(runtime))
     if fresh != container.guest:
         container.guest = fresh
         path = runtime.paths.guest_record(container.record.sandbox_id, container.id)

@@ -83,6 +83,9 @@ _OF_COMPONENTS = {
     network_access.NONE: NO_SOCKETS,
 }
 
+TO_SERVE = (*GIVEN_SOCKETS.allowed, "timerfd_settime")
+"""Of a worker that gives requests to a component: a thread of it that waits is woken by a timer."""
+
 ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values())
 
 
@@ -94,3 +97,8 @@ def policy_of(access: str, opens_sockets: bool, calls_http: bool, listens: bool)
     if calls_http and network_access.calls_out(access):
         return _OF_COMPONENTS[network_access.OUTBOUND]
     return GIVEN_SOCKETS if listens else NO_SOCKETS
+
+
+def serving(policy: SocketPolicy) -> SocketPolicy:
+    """Of a worker whose guests have ``policy``."""
+    return policy._replace(allowed=tuple(dict.fromkeys((*policy.allowed, *TO_SERVE))))

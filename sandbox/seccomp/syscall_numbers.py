@@ -5,6 +5,7 @@
 # fmt: off
 _X86_64 = {
     "fstatfs": 138,
+    "timerfd_settime": 286,
     "connect": 42, "sendto": 44, "recvfrom": 45, "shutdown": 48, "bind": 49, "listen": 50, "getsockname": 51,
     "getpeername": 52, "setsockopt": 54, "getsockopt": 55, "uname": 63, "accept4": 288, "sendmmsg": 307,
     "read": 0, "write": 1, "close": 3, "fstat": 5, "poll": 7, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11,
@@ -33,6 +34,7 @@ _X86_64 = {
 }
 _AARCH64 = {
     "fstatfs": 44,
+    "timerfd_settime": 86,
     "uname": 160, "bind": 200, "listen": 201, "connect": 203, "getsockname": 204, "getpeername": 205, "sendto": 206,
     "recvfrom": 207, "setsockopt": 208, "getsockopt": 209, "shutdown": 210, "accept4": 242, "sendmmsg": 269,
     "eventfd2": 19, "epoll_create1": 20, "epoll_ctl": 21, "epoll_pwait": 22, "fcntl": 25, "ioctl": 29,

@@ -9,7 +9,11 @@ from typing import Any
 
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
+from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.denied_calls import DeniedCalls
+from sandbox.wasm.http_client import ClientCodecs, ClientComponent, find_client_exports
+from sandbox.wasm.http_linker import HttpLinker
+from sandbox.wasm.http_streams import StreamsComponent, find_exports
 from sandbox.wasm.library import Library
 from sandbox.wasm.memory_limit import give_limiter
 from sandbox.wasm.proc_exit import ProcExit
@@ -66,6 +70,9 @@ class Engine:
         self.denied_calls: DeniedCalls | None = None
         """Of the linker that denies calls, when there is one."""
         self._socket_shims: dict[tuple[str, ...], SocketShim] = {}
+        self._http_linker: HttpLinker | None = None
+        self._streams: dict[str, StreamsComponent] = {}
+        self._clients: dict[str, ClientComponent] = {}
 
     @property
     def linker(self) -> Any:
@@ -106,6 +113,33 @@ class Engine:
             self._denying_linker, self.denied_calls = linker, denied_calls
         return self._denying_linker
 
+    @property
+    def http_linker(self) -> HttpLinker:
+        """WASI 0.2 and wasi:http, for components that are given requests."""
+        if self._http_linker is None:
+            self._http_linker = HttpLinker(ComponentLibrary(self.library), self.pointer)
+        return self._http_linker
+
+    def streams_component(self, name: str, descriptor: int) -> StreamsComponent:
+        """Loaded once from its compiled code, as a socket shim. Raises SandboxError, StartFailure."""
+        made = self._streams.get(name)
+        if made is None:
+            code = self._deserialize_open(descriptor, name, self.library.wasmtime_component_deserialize)
+            library = self.http_linker.library
+            exports = find_exports(library, code)
+            made = self._streams[name] = StreamsComponent(library, code, self.component_linker, exports)
+        return made
+
+    def client_component(self, name: str, descriptor: int) -> ClientComponent:
+        """As ``streams_component``."""
+        made = self._clients.get(name)
+        if made is None:
+            code = self._deserialize_open(descriptor, name, self.library.wasmtime_component_deserialize)
+            library = self.http_linker.library
+            exports, codecs = find_client_exports(library, code), ClientCodecs(library)
+            made = self._clients[name] = ClientComponent(library, code, self.component_linker, exports, codecs)
+        return made
+
     def _wasi_0_2_linker(self) -> Any:
         linker = self.library.wasmtime_component_linker_new(self.pointer)
         self._check(self.library.wasmtime_component_linker_add_wasip2(linker), "WASI 0.2")
@@ -137,10 +171,10 @@ class Engine:
             )
         return code, descriptor
 
-    def _deserialize_open(self, descriptor: int, name: str) -> Any:
-        """A small module, whose code becomes memory of this process."""
+    def _deserialize_open(self, descriptor: int, name: str, deserialize: Any = None) -> Any:
+        """A small module, or what ``deserialize`` makes, whose code becomes memory of this process."""
         content, module = os.pread(descriptor, os.fstat(descriptor).st_size, 0), ctypes.c_void_p()
-        deserialize = self.library.wasmtime_module_deserialize
+        deserialize = deserialize or self.library.wasmtime_module_deserialize
         self._check(deserialize(self.pointer, content, len(content), ctypes.addressof(module)), name)
         return module
 

@@ -15,6 +15,8 @@ from sandbox import network_access
 from sandbox.errors import StartFailure
 from sandbox.wasm import memory_limit, socket_grant
 from sandbox.wasm.engine import Loaded
+from sandbox.wasm.http_client import ClientComponent
+from sandbox.wasm.http_streams import StreamsComponent
 from sandbox.wasm.library import Library
 from sandbox.wasm.socket_shim import SocketShim
 from sandbox.wasm.trap_text import reason_first
@@ -68,6 +70,17 @@ class _Strings(NamedTuple):
     array: Any
 
 
+class HttpPrepared(NamedTuple):
+    """What a component that is given requests needs besides."""
+
+    streams: StreamsComponent
+    client: ClientComponent
+    memory_limit: ctypes.c_uint64
+    """As ``WasiSetup`` has it, at a place where it can be changed."""
+    network: str
+    """What its calls may do, one of ``network_access.ALL``."""
+
+
 class Prepared(NamedTuple):
     """All of a guest but its instance."""
 
@@ -85,6 +98,7 @@ class Prepared(NamedTuple):
     network: str
     linked: Any
     """As ``Loaded.linked``, unless the pod may not do all that this links."""
+    http: HttpPrepared | None = None
 
 
 class Instance(NamedTuple):

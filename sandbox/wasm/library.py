@@ -53,6 +53,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_memory_data_size": (Size, (Pointer, Pointer)),
     "wasmtime_func_call": (Pointer, (Pointer, Pointer, Pointer, Size, Pointer, Size, Pointer)),
     "wasmtime_component_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
+    "wasmtime_component_deserialize": (Pointer, (Pointer, Text, Size, Pointer)),
     "wasmtime_component_delete": (None, (Pointer,)),
     "wasmtime_component_linker_new": (Pointer, (Pointer,)),
     "wasmtime_component_linker_add_wasip2": (Pointer, (Pointer,)),
@@ -113,6 +114,7 @@ class Library:
     """The functions of ``_SIGNATURES`` as attributes. ``path``: of the shared library."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._library = ctypes.PyDLL(path)
         for name, signature in _SIGNATURES.items():
             self._bind(name, signature)

@@ -1,6 +1,7 @@
 // The smallest useful wasi:http handler, against the component model's binary interface by hand: no C library, no
 // imports but those of HTTP. `/` greets; `/mebibyte` answers 1 MiB; `/bytes` with `?SIZE` answers so many; `/count`
-// reads the body and tells its size; `/echo` sends it back; `/trap` traps; `/silent` returns without an answer.
+// reads the body and tells its size; `/echo` sends it back; `/trap` traps; `/silent` returns without an answer;
+// `/drained` reads the body before it greets; `/spin` never ends.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -169,6 +170,11 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
         __builtin_trap();
     if (is(&path, "/silent"))
         return;
+    if (is(&path, "/drained"))
+        pump(request, -1);
+    if (is(&path, "/spin"))
+        for (volatile int spins = 0;; spins++)
+            ;
     handle fields = fields_new();
     if (!is(&path, "/echo") && !is(&path, "/mebibyte") && !is(&path, "/bytes"))
         fields_append(fields, "content-type", 12, "text/plain", 10, &failure);

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.seccomp import pod_policy
 from sandbox.seccomp.guest_policy import ABSENT, ALLOWED, CONDITIONAL, HOSTILE, NEWEST
-from sandbox.seccomp.socket_policy import ALL, SocketPolicy
+from sandbox.seccomp.socket_policy import ALL, TO_SERVE, SocketPolicy, serving
 from sandbox.seccomp.syscall_numbers import NUMBERS
 from tests.prerequisites import require_file
 
@@ -27,7 +27,7 @@ NEVER_ALLOWED = {
 OF_SOCKETS = {name for policy in ALL for name in (*policy.allowed, *policy.conditional)}
 
 
-@pytest.mark.parametrize("policy", ALL)
+@pytest.mark.parametrize("policy", [*ALL, *map(serving, ALL)])
 def test_each_name_has_one_answer(policy: SocketPolicy) -> None:
     names = Counter([*ALLOWED, *policy.allowed, *policy.conditional, *ABSENT, *HOSTILE, *CONDITIONAL])
     assert [name for name, times in names.items() if times > 1] == []
@@ -36,7 +36,7 @@ def test_each_name_has_one_answer(policy: SocketPolicy) -> None:
 
 @pytest.mark.parametrize("machine", sorted(NUMBERS))
 def test_each_name_has_a_number(machine: str) -> None:
-    names = {*ALLOWED, *OF_SOCKETS, *ABSENT, *HOSTILE, *CONDITIONAL}
+    names = {*ALLOWED, *OF_SOCKETS, *TO_SERVE, *ABSENT, *HOSTILE, *CONDITIONAL}
     assert names - set(NUMBERS[machine]) == (X86_64_ALONE if machine == "aarch64" else set())
     assert set(NUMBERS[machine]) <= names | {*pod_policy.REFUSED, *pod_policy.CONDITIONAL}
     numbers = list(NUMBERS[machine].values())

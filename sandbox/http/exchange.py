@@ -1,0 +1,247 @@
+"""A request on its way through a guest, and the response on its way back.
+
+The guest's thread reads and writes here; the thread that leads the worker gives it what arrives, tells it of a client
+that has gone, and ends what takes too long. The connection's lock keeps them apart.
+"""
+
+import errno
+import os
+import select
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from sandbox.http.access_log import Entry
+from sandbox.http.request_reader import Request
+from sandbox.http.response_writer import ResponseWriter, refusal
+from sandbox.wasm.http_exchange import RequestHead, ResponseHead
+from sandbox.wasm.http_fields import Item
+from sandbox.wasm.http_guest import Failure
+
+if TYPE_CHECKING:
+    from sandbox.http.connection import Connection
+
+SEND_AT = 65536
+"""Bytes of a response that are sent before the guest has ended, or has run for a while."""
+MOST_WAITING = 1 << 18
+"""Bytes that a client has not taken: then the guest waits."""
+MOST_UNANSWERED = 1 << 20
+"""Bytes of a body whose status the guest has not told."""
+NO_PIPE = -1
+_BAD_GATEWAY, _SERVER_ERROR = 502, 500
+_GONE = -errno.EPIPE
+_TOO_MUCH = -errno.EFBIG
+
+
+class GuestExchange:
+    def __init__(self, connection: "Connection", request: Request, scheme: str, authority: str) -> None:
+        self.connection = connection
+        self.request = request
+        self.head = RequestHead(request.method, request.target, scheme, request.authority or authority, request.headers)
+        self.writer = ResponseWriter(request.method, request.is_http_1_1, request.keeps_alive)
+        self.started = time.monotonic()
+        self.is_detached = False
+        """The thread that runs the guest leads no more: what is written is sent at once."""
+        self.is_dead = False
+        """Nobody waits for the response any more."""
+        self.is_broken = False
+        """The response cannot be completed."""
+        self.status = 0
+        self._answer: ResponseHead | None = None
+        self._unanswered = 0
+        self._pipe: tuple[str, int] | None = None
+        self._is_read = False
+        """The pipe has its reader."""
+
+    # What the guest's thread calls.
+
+    def body(self) -> bytes | None:
+        with self.connection.lock:
+            return self.request.take_body() if self.request.is_complete else None
+
+    def body_path(self) -> bytes:
+        self._pipe = self.connection.worker.pipes.take()
+        return self._pipe[0].encode()
+
+    def body_is_open(self) -> None:
+        with self.connection.lock:
+            self._is_read = True
+            self.feed()
+
+    def request_trailers(self) -> list[Item] | None:
+        """The body may be read only in part: what is left of it has to come all the same."""
+        while not self.request.is_complete:
+            if self.is_dead:
+                raise OSError(errno.ECONNRESET, "the client has gone")
+            time.sleep(0.005)
+        return self.request.trailers or None
+
+    def respond(self, head: ResponseHead) -> None:
+        with self.connection.lock:
+            if self.is_dead:
+                return
+            if not self.writer.start(head.status, head.headers):
+                self.is_broken = True
+                return
+            self._answer = head
+            self.status = head.status
+            if not head.has_body:
+                self._end([])
+            if self.is_detached:
+                self._push()
+
+    def refuse(self, error: str) -> None:
+        self.connection.worker.complain(f"{self._name()}: the guest answered by error-code {error}")
+
+    def write(self, data: bytes) -> int:
+        connection = self.connection
+        with connection.lock:
+            if self.is_dead:
+                return _GONE
+            if not self.writer.write(data):
+                self.is_broken = True
+                return _TOO_MUCH
+            if self._answer is None:
+                self._unanswered += len(data)
+                return len(data) if self._unanswered <= MOST_UNANSWERED else _TOO_MUCH
+            if self.is_detached or self.writer.waiting_bytes >= SEND_AT:
+                self._push()
+            waiting = len(connection.output)
+        if waiting > MOST_WAITING:
+            self._wait_for_client()
+        return len(data)
+
+    def finish(self, trailers: list[Item]) -> bool:
+        with self.connection.lock:
+            if self._answer is None or self.is_dead:
+                return not self.is_broken
+            return self._end(trailers)
+
+    def _end(self, trailers: list[Item]) -> bool:
+        if self.is_broken or self.writer.is_ended:
+            return not self.is_broken
+        rest = self.writer.end(trailers)
+        if rest is None:
+            self.is_broken = True
+            return False
+        self.connection.output += rest
+        if self.is_detached:
+            self.connection.send()
+        return True
+
+    def _push(self) -> None:
+        self.connection.output += self.writer.take()
+        self.connection.send()
+
+    def _wait_for_client(self) -> None:
+        """Until it has taken something; a client that takes nothing for long is cut off."""
+        connection, poll = self.connection, select.poll()
+        poll.register(connection.descriptor, select.POLLOUT)
+        while len(connection.output) > MOST_WAITING // 2 and not self.is_dead:
+            taken = poll.poll(int(connection.worker.limits.body_seconds * 1000))
+            with connection.lock:
+                if taken:
+                    connection.send()
+                else:
+                    self.is_dead = True
+
+    def end(self, failure: Failure | None) -> None:
+        """The guest has ended: what it has left undone is done for it."""
+        with self.connection.lock:
+            self._close_pipe()
+            if failure is not None:
+                self._tell(failure)
+            if not self.is_dead:
+                self._complete(failure)
+            self.connection.send()
+
+    def _complete(self, failure: Failure | None) -> None:
+        if self.writer.is_ended:
+            return
+        if self.writer.is_begun:
+            self.connection.abort()
+        else:
+            status = _SERVER_ERROR if failure is not None else _BAD_GATEWAY
+            reason = "the guest failed" if failure is not None else "the guest gave no complete answer"
+            self._answer_self(status, reason)
+
+    def _answer_self(self, status: int, reason: str) -> None:
+        self.status = status
+        self.writer.keeps_alive = False
+        self.connection.output += refusal(status, reason, [], self.request.method == "HEAD")
+        self.writer.is_begun = self.writer.is_ended = True
+
+    def _tell(self, failure: Failure) -> None:
+        how = "trapped" if failure.exit_code is None else f"exited with {failure.exit_code}"
+        self.connection.worker.complain(f"{self._name()}: the guest {how}: {failure.text}")
+
+    def _name(self) -> str:
+        return f"{self.request.method} {self.request.target[:200]!r}"
+
+    # What the leading thread calls.
+
+    def feed(self) -> None:
+        """Give the guest what has arrived of the body, as far as it takes it. Under the lock."""
+        if self._pipe is None or not self._is_read:
+            return
+        if not _pour(self.request.body, self._pipe[1]):
+            self.connection.watch_pipe(self._pipe[1])
+        elif self.request.is_complete:
+            self._close_pipe()
+        else:
+            self.connection.watch_pipe(NO_PIPE)
+
+    def detach(self) -> None:
+        """From now on send at once."""
+        with self.connection.lock:
+            self.is_detached = True
+            if self._answer is not None and not self.is_dead:
+                self._push()
+
+    def give_up(self, status: int = 0, reason: str = "") -> None:
+        """The guest is no longer waited for; ``status`` tells the client so, if nothing else has told it anything."""
+        with self.connection.lock:
+            if self.is_dead:
+                return
+            self.is_dead = True
+            self._close_pipe()
+            if status and not self.writer.is_begun:
+                self._answer_self(status, reason)
+                self.connection.send()
+            elif not self.writer.is_ended:
+                self.connection.abort()
+
+    def _close_pipe(self) -> None:
+        if self._pipe is not None:
+            self.connection.watch_pipe(NO_PIPE)
+            self.connection.worker.pipes.give_back(*self._pipe)
+            self._pipe = None
+
+    def entry(self) -> Entry:
+        request, seconds = self.request, time.monotonic() - self.started
+        return Entry(
+            client=self.connection.client,
+            time=time.time() - seconds,
+            method=request.method,
+            target=request.target,
+            version="1.1" if request.is_http_1_1 else "1.0",
+            status=self.status,
+            body_bytes=self.writer.body_bytes,
+            seconds=seconds,
+            referer=request.header("referer").decode("latin-1"),
+            user_agent=request.header("user-agent").decode("latin-1"),
+        )
+
+
+def _pour(body: deque[bytes], pipe: int) -> bool:
+    """False where the pipe is full before the body is empty."""
+    try:
+        while body:
+            written = os.write(pipe, body[0])
+            if written == len(body[0]):
+                body.popleft()
+            else:
+                body[0] = body[0][written:]
+    except BlockingIOError:
+        return False
+    return True

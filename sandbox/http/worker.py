@@ -1,0 +1,294 @@
+"""A process that serves a container's requests: connections in one thread, guests in as many as it takes.
+
+    one thread leads: it waits for events, reads requests and runs a guest itself
+        └── the guest takes longer than a moment ──▶ a thread that stood by leads on; the first stays with its guest
+
+Most guests answer at once: for them no thread waits for another. One that blocks or computes costs the others a moment.
+Whoever leads holds ``_lead``, and sets it down while it runs a guest. A timer tells a thread that stands by to look
+whether it is still there.
+
+A guest that does not answer in time cannot be stopped within its process. Its client is told; when it goes on all the
+same, the worker retires: another one takes its place, it accepts no more, finishes what it has, and ends.
+"""
+
+import _thread
+import os
+import select
+import socket
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import NoReturn
+
+from sandbox import syscalls
+from sandbox.errors import SandboxError
+from sandbox.http import access_log
+from sandbox.http.body_pipes import BodyPipes
+from sandbox.http.connection import Connection
+from sandbox.http.exchange import GuestExchange
+from sandbox.http.limits import HttpLimits
+from sandbox.http.request_reader import Request
+from sandbox.wasm.http_guest import HttpGuest
+
+STARTED, RETIRING, FAILED = b"S", b"R", b"F"
+"""What a worker tells its supervisor; after the last one the reason."""
+DRAIN = b"D"
+"""What it is told. The end of the channel ends it, too."""
+
+_MOMENT = 2_000_000
+"""Nanoseconds that a guest may run in the leading thread."""
+_SWEEP_SECONDS = 0.25
+_ABANDONED_SECONDS = 5.0
+"""That a guest may go on after its client was told that it had not answered in time."""
+_RETIRING_SECONDS = 60.0
+"""For the other requests of a worker with such a guest."""
+_EVENTS = 256
+_CHANNEL_BYTES = 16
+
+
+class Worker:
+    """``channel``: to the supervisor. ``memory_limit``: tells how many bytes a memory may grow to just now; 0: any."""
+
+    def __init__(
+        self,
+        guest: HttpGuest,
+        limits: HttpLimits,
+        listener: socket.socket,
+        channel: int,
+        pipes: BodyPipes,
+        memory_limit: Callable[[], int],
+    ) -> None:
+        self.limits = limits
+        self.pipes = pipes
+        self.authority = f"localhost:{listener.getsockname()[1]}"
+        """For a request that names none."""
+        self.epoll = select.epoll()
+        self.now = time.monotonic()
+        self.is_ending = False
+        """No request is read any more, but for those that have begun."""
+        self._guest = guest
+        self._listener = listener
+        self._channel = channel
+        self._memory_limit = memory_limit
+        self._lead = _thread.allocate_lock()
+        self._timer = syscalls.Timer(_MOMENT)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._standing_by: set[int] = set()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._connections: set[Connection] = set()
+        self._waiting: deque[GuestExchange] = deque()
+        self._running: set[GuestExchange] = set()
+        self._done: deque[GuestExchange] = deque()
+        """Whose guests ended in threads that do not lead."""
+        self._abandoned: dict[GuestExchange, float] = {}
+        self._retired_at = 0.0
+        self._next_sweep = 0.0
+
+    # Threads.
+
+    def run(self) -> NoReturn:
+        """In the process' first thread."""
+        try:
+            self._lead.acquire()
+            self.watch(self._listener.fileno(), self._accept, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self.watch(self._channel, self._hear)
+            self.watch(self._wake, self._awake)
+            os.write(self._channel, STARTED)
+            self._ensure_standby()
+            self._lead_on()
+            self._stand_by()
+        finally:
+            self._die()
+
+    def _stand_by(self) -> NoReturn:
+        """Until it is time to lead, again and again."""
+        try:
+            while True:
+                self._standing_by.add(_thread.get_ident())
+                os.read(self._timer.descriptor, 8)
+                if self._lead.acquire(blocking=False):
+                    self._standing_by.discard(_thread.get_ident())
+                    self._take_over()
+        finally:
+            self._die()
+
+    def _take_over(self) -> None:
+        self._timer.clear()
+        for exchange in list(self._running):
+            if not exchange.is_detached:
+                exchange.detach()
+        self._ensure_standby()
+        self._lead_on()
+
+    def _ensure_standby(self) -> None:
+        if not self._standing_by:
+            _thread.start_new_thread(self._stand_by, ())
+
+    def _die(self) -> NoReturn:
+        """A thread ends by an error alone, and takes the process with it."""
+        self.complain(f"an HTTP worker fails: {traceback.format_exc()}")
+        os._exit(1)
+
+    def _lead_on(self) -> None:
+        """As long as this thread leads."""
+        leads = True
+        while leads:
+            self._wait()
+            leads = self._run_waiting()
+
+    # Events.
+
+    def watch(self, descriptor: int, handler: Callable[[int], None], events: int = select.EPOLLIN) -> None:
+        self._handlers[descriptor] = handler
+        self.epoll.register(descriptor, events)
+
+    def unwatch(self, descriptor: int) -> None:
+        if self._handlers.pop(descriptor, None) is not None:
+            self.epoll.unregister(descriptor)
+
+    def _wait(self) -> None:
+        for descriptor, events in self.epoll.poll(self._patience(), _EVENTS):
+            self.now = time.monotonic()
+            handler = self._handlers.get(descriptor)
+            if handler is not None:
+                handler(events)
+        self.now = time.monotonic()
+        if self.now >= self._next_sweep:
+            self._sweep()
+
+    def _patience(self) -> float:
+        if self._waiting and self._has_room():
+            return 0
+        busy = self._connections or self._running or self.is_ending
+        return max(0.0, self._next_sweep - time.monotonic()) if busy else -1
+
+    def _accept(self, events: int) -> None:
+        """One at a time: the others are for other workers."""
+        try:
+            descriptor, address = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            return  # another worker was faster, or the client has gone
+        os.set_blocking(descriptor, False)
+        connection = Connection(self, descriptor, str(address[0]).removeprefix("::ffff:"))
+        self._connections.add(connection)
+        self.watch(descriptor, connection.process)
+        connection.process(select.EPOLLIN)
+
+    def _hear(self, events: int) -> None:
+        """The supervisor."""
+        if os.read(self._channel, _CHANNEL_BYTES) != DRAIN:
+            os._exit(0)
+        self._stop_accepting()
+
+    def _stop_accepting(self) -> None:
+        """Who has connected before is served."""
+        if self.is_ending:
+            return
+        self.unwatch(self._listener.fileno())
+        before = -1
+        while before != len(self._connections):
+            before = len(self._connections)
+            self._accept(0)
+        self._listener.close()
+        self.is_ending = True
+        self._next_sweep = 0
+
+    def _awake(self, events: int) -> None:
+        try:
+            os.eventfd_read(self._wake)
+        except BlockingIOError:
+            return
+        while self._done:
+            self._finish(self._done.popleft())
+
+    def _sweep(self) -> None:
+        self._next_sweep = self.now + _SWEEP_SECONDS
+        for connection in list(self._connections):
+            connection.check(self.now)
+        for exchange in self._running - self._abandoned.keys():
+            if exchange.is_dead and self.now - exchange.started > self.limits.request_seconds:
+                self._abandoned[exchange] = self.now
+        if any(self.now - since > _ABANDONED_SECONDS for since in self._abandoned.values()):
+            self._retire()
+        if self.is_ending and not self._connections and not self._running - self._abandoned.keys():
+            os._exit(0)
+        if self._retired_at and self.now - self._retired_at > _RETIRING_SECONDS:
+            os._exit(0)
+
+    def _retire(self) -> None:
+        if not self._retired_at:
+            self._retired_at = self.now
+            self.complain("an HTTP worker retires: a guest goes on long after its time; other requests are finished")
+            os.write(self._channel, RETIRING)
+            self._stop_accepting()
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self.unwatch(connection.descriptor)
+
+    # Guests.
+
+    def submit(self, exchange: GuestExchange) -> bool:
+        """False where as many run and wait as may."""
+        if len(self._running) + len(self._waiting) >= 2 * self.limits.concurrency:
+            return False
+        self._waiting.append(exchange)
+        return True
+
+    def _has_room(self) -> bool:
+        return len(self._running) < self.limits.concurrency
+
+    def _run_waiting(self) -> bool:
+        """False once this thread leads no more."""
+        while self._waiting and self._has_room():
+            exchange = self._waiting.popleft()
+            if exchange.is_dead:
+                self._finish(exchange)
+            elif not self._run(exchange):
+                return False
+        return True
+
+    def _run(self, exchange: GuestExchange) -> bool:
+        self._running.add(exchange)
+        self._timer.set()
+        self._lead.release()
+        failure = self._guest.serve(exchange, self._memory_limit())
+        exchange.end(failure)
+        leads = self._lead.acquire(blocking=False)
+        self._running.discard(exchange)
+        if leads:
+            self._timer.clear()
+            self._finish(exchange)
+        else:
+            self._done.append(exchange)
+            os.eventfd_write(self._wake, 1)
+        return leads
+
+    def _finish(self, exchange: GuestExchange) -> None:
+        self._abandoned.pop(exchange, None)
+        if self.limits.access_log:
+            self._log(access_log.line(self.limits.access_log, exchange.entry()))
+        exchange.connection.finished()
+
+    # What it says.
+
+    def log_refusal(self, connection: Connection, request: Request | None, status: int) -> None:
+        if self.limits.access_log and request is not None:
+            exchange = GuestExchange(connection, request, "HTTP", self.authority)
+            exchange.status = status
+            self._log(access_log.line(self.limits.access_log, exchange.entry()))
+
+    def _log(self, line: bytes) -> None:
+        os.write(1, line)
+
+    def complain(self, text: str) -> None:
+        """Into the container's log."""
+        os.write(2, text.rstrip("\n").encode(errors="replace") + b"\n")
+
+
+def fail(channel: int, error: BaseException) -> NoReturn:
+    """Before it has started."""
+    text = str(error) if isinstance(error, SandboxError | OSError) else f"{type(error).__name__}: {error}"
+    os.write(channel, FAILED + text.encode(errors="replace")[:4000])
+    os._exit(1)

@@ -1,0 +1,300 @@
+"""Values of the component model in the form that wasmtime's C API gives them, to and from Python.
+
+A codec is made once for each type of a function's signature and knows two ways: ``lift`` reads what lies at an address,
+``lower`` writes there. What is lowered belongs to wasmtime, which frees it; so does what is lifted, after the call.
+
+    bool, u8 … u64      bool, int
+    string, enum        str
+    list<u8>            bytes
+    list, tuple         list, tuple
+    record              tuple of its fields
+    option              the value, or None
+    result              the value, or ``Err``; ``Ok`` where the value could be taken for one
+    variant             the name of the case, and the value or None
+    own, borrow         the object of the host that the resource stands for
+    own of another's    ``Native``, only lowered
+"""
+
+import ctypes
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from sandbox.wasm.component_library import ComponentLibrary
+
+VALUE_BYTES = 32
+_FIELD_BYTES = 48
+"""A record's field: its name, then its value."""
+_NAME_BYTES = 16
+_PAYLOAD = 8
+_SECOND_WORD = 16
+_THIRD_WORD = 24
+_BOOL, _U8, _U16, _U32, _U64 = 0, 2, 4, 6, 8
+_STRING, _LIST, _RECORD, _TUPLE, _VARIANT, _ENUM, _OPTION, _RESULT, _RESOURCE = 12, 13, 14, 15, 16, 17, 18, 19, 21
+_PAIR = struct.Struct("<QQ")
+_TRIPLE = struct.Struct("<QQQ")
+_OPTION_FORM = struct.Struct("<B7xQ")
+_RESULT_FORM = struct.Struct("<B7x?7xQ")
+_RESULT_PAYLOAD = struct.Struct("<?7xQ")
+
+Value = ctypes.c_uint64 * 4
+"""Room for one."""
+_string_at, _memmove, _addressof = ctypes.string_at, ctypes.memmove, ctypes.addressof
+_byte, _word = ctypes.c_uint8.from_address, ctypes.c_uint64.from_address
+
+
+class Scope(Protocol):
+    """What the resources of one store stand for."""
+
+    context: int
+    """The store's ``wasmtime_context_t``."""
+    resources: dict[int, Any]
+
+    def represent(self, thing: Any) -> int:
+        """The number by which the store knows the object."""
+
+
+class Err(NamedTuple):
+    """A result that is none."""
+
+    value: Any = None
+
+
+class Ok(NamedTuple):
+    """A result whose value is a result itself."""
+
+    value: Any
+
+
+class Native(NamedTuple):
+    """A resource that wasmtime itself has made, as it came."""
+
+    value: bytes
+
+
+class Codec(NamedTuple):
+    lift: Callable[[Scope, int], Any]
+    lower: Callable[[Scope, Any, int], Any]
+
+
+class Codecs:
+    """Makes codecs for one library. ``types``: numbers of the host's resource types, by the names of these."""
+
+    def __init__(self, library: ComponentLibrary, types: dict[str, int]) -> None:
+        self._library = library
+        self._types = types
+        self.bool = _number(_BOOL, "?")
+        self.u8 = _number(_U8, "B")
+        self.u16 = _number(_U16, "H")
+        self.u32 = _number(_U32, "I")
+        self.u64 = _number(_U64, "Q")
+        self.string = self._text(_STRING)
+        self.enum = self._text(_ENUM)
+        self.bytes = self._bytes()
+
+    def _text(self, kind: int) -> Codec:
+        new = self._library.wasm_byte_vec_new
+
+        def lower(scope: Scope, value: str, address: int) -> None:
+            encoded = value.encode()
+            _byte(address).value = kind
+            new(address + _PAYLOAD, len(encoded), encoded)
+
+        return Codec(lambda scope, address: _text_at(address + _PAYLOAD), lower)
+
+    def _bytes(self) -> Codec:
+        new = self._library.component_vallist_new_uninit
+
+        def lift(scope: Scope, address: int) -> bytes:
+            size, first = _PAIR.unpack(_string_at(address + _PAYLOAD, _PAIR.size))
+            return _string_at(first, size * VALUE_BYTES)[_PAYLOAD::VALUE_BYTES] if size else b""
+
+        def lower(scope: Scope, value: bytes, address: int) -> None:
+            size = len(value)
+            _byte(address).value = _LIST
+            new(address + _PAYLOAD, size)
+            if size:
+                values = bytearray(size * VALUE_BYTES)
+                values[0::VALUE_BYTES] = bytes((_U8,)) * size
+                values[_PAYLOAD::VALUE_BYTES] = value
+                _memmove(_word(address + _SECOND_WORD).value, bytes(values), len(values))
+
+        return Codec(lift, lower)
+
+    def list(self, element: Codec) -> Codec:
+        new, lift_one, lower_one = self._library.component_vallist_new_uninit, element.lift, element.lower
+
+        def lift(scope: Scope, address: int) -> list[Any]:
+            size, first = _PAIR.unpack(_string_at(address + _PAYLOAD, _PAIR.size))
+            return [lift_one(scope, first + VALUE_BYTES * place) for place in range(size)]
+
+        def lower(scope: Scope, value: list[Any], address: int) -> None:
+            _byte(address).value = _LIST
+            new(address + _PAYLOAD, len(value))
+            place = _word(address + _SECOND_WORD).value
+            for each in value:
+                lower_one(scope, each, place)
+                place += VALUE_BYTES
+
+        return Codec(lift, lower)
+
+    def tuple(self, *elements: Codec) -> Codec:
+        new, size = self._library.component_valtuple_new_uninit, len(elements)
+
+        def lift(scope: Scope, address: int) -> tuple[Any, ...]:
+            first = _word(address + _SECOND_WORD).value
+            return tuple(each.lift(scope, first + VALUE_BYTES * place) for place, each in enumerate(elements))
+
+        def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
+            _byte(address).value = _TUPLE
+            new(address + _PAYLOAD, size)
+            first = _word(address + _SECOND_WORD).value
+            for place, each in enumerate(elements):
+                each.lower(scope, value[place], first + VALUE_BYTES * place)
+
+        return Codec(lift, lower)
+
+    def record(self, **fields: Codec) -> Codec:
+        """Underscores in the names of fields stand for hyphens."""
+        new, name_new = self._library.component_valrecord_new_uninit, self._library.wasm_byte_vec_new
+        named = [(name.replace("_", "-").encode(), codec) for name, codec in fields.items()]
+
+        def lift(scope: Scope, address: int) -> tuple[Any, ...]:
+            first = _word(address + _SECOND_WORD).value + _NAME_BYTES
+            return tuple(each.lift(scope, first + _FIELD_BYTES * place) for place, (_, each) in enumerate(named))
+
+        def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
+            _byte(address).value = _RECORD
+            new(address + _PAYLOAD, len(named))
+            place = _word(address + _SECOND_WORD).value
+            for (name, each), item in zip(named, value, strict=True):
+                name_new(place, len(name), name)
+                each.lower(scope, item, place + _NAME_BYTES)
+                place += _FIELD_BYTES
+
+        return Codec(lift, lower)
+
+    def option(self, some: Codec) -> Codec:
+        boxed = self._boxed(some)
+
+        def lift(scope: Scope, address: int) -> Any:
+            pointer = _word(address + _PAYLOAD).value
+            return some.lift(scope, pointer) if pointer else None
+
+        def lower(scope: Scope, value: Any, address: int) -> None:
+            pointer = 0 if value is None else boxed(scope, value)
+            _memmove(address, _OPTION_FORM.pack(_OPTION, pointer), _OPTION_FORM.size)
+
+        return Codec(lift, lower)
+
+    def result(self, ok: Codec | None, err: Codec | None = None, is_outer: bool = False) -> Codec:
+        """``is_outer``: its value is a result itself, and is lifted as ``Ok``."""
+        box_ok, box_err = self._boxed(ok), self._boxed(err)
+
+        def lift(scope: Scope, address: int) -> Any:
+            is_ok, pointer = _RESULT_PAYLOAD.unpack(_string_at(address + _PAYLOAD, _RESULT_PAYLOAD.size))
+            codec = ok if is_ok else err
+            value = codec.lift(scope, pointer) if codec else None
+            if not is_ok:
+                return Err(value)
+            return Ok(value) if is_outer else value
+
+        def lower(scope: Scope, value: Any, address: int) -> None:
+            is_ok = not isinstance(value, Err)
+            inner = value.value if isinstance(value, Err | Ok) else value
+            pointer = box_ok(scope, inner) if is_ok else box_err(scope, inner)
+            _memmove(address, _RESULT_FORM.pack(_RESULT, is_ok, pointer), _RESULT_FORM.size)
+
+        return Codec(lift, lower)
+
+    def variant(self, cases: dict[str, Codec | None]) -> Codec:
+        boxes = {name: self._boxed(codec) for name, codec in cases.items()}
+        new = self._library.wasm_byte_vec_new
+
+        def lift(scope: Scope, address: int) -> tuple[str, Any]:
+            size, text, pointer = _TRIPLE.unpack(_string_at(address + _PAYLOAD, _TRIPLE.size))
+            name = _string_at(text, size).decode()
+            codec = cases[name]
+            return name, codec.lift(scope, pointer) if codec and pointer else None
+
+        def lower(scope: Scope, value: tuple[str, Any], address: int) -> None:
+            name, payload = value
+            pointer, encoded = boxes[name](scope, payload), name.encode()
+            _byte(address).value = _VARIANT
+            new(address + _PAYLOAD, len(encoded), encoded)
+            _word(address + _THIRD_WORD).value = pointer
+
+        return Codec(lift, lower)
+
+    def _boxed(self, codec: Codec | None) -> Callable[[Scope, Any], int]:
+        """Address of a value that stands alone; 0 where there is no value."""
+        if codec is None:
+            return lambda scope, value: 0
+        new, lower_one = self._library.component_val_new, codec.lower
+
+        def lower(scope: Scope, value: Any) -> int:
+            room = Value()
+            lower_one(scope, value, _addressof(room))
+            return int(new(_addressof(room)))
+
+        return lower
+
+    def own(self, name: str) -> Codec:
+        """The object is the guest's when it is lowered, and no more when it is lifted."""
+        number, library = self._types[name], self._library
+        representation = self._representation
+
+        def lift(scope: Scope, address: int) -> Any:
+            return scope.resources.pop(representation(scope, address))
+
+        def lower(scope: Scope, value: Any, address: int) -> None:
+            handle = library.component_resource_host_new(True, scope.represent(value), number)
+            error = library.component_resource_host_to_any(scope.context, handle, address + _PAYLOAD)
+            library.component_resource_host_delete(handle)
+            if error:
+                raise ValueError(library.take_error(error))
+            _byte(address).value = _RESOURCE
+
+        return Codec(lift, lower)
+
+    def borrow(self, name: str) -> Codec:
+        assert name in self._types
+        representation = self._representation
+        return Codec(lambda scope, address: scope.resources[representation(scope, address)], _cannot)
+
+    def _representation(self, scope: Scope, address: int) -> int:
+        library, handle = self._library, ctypes.c_void_p()
+        pointer = _word(address + _PAYLOAD).value
+        error = library.component_resource_any_to_host(scope.context, pointer, _addressof(handle))
+        if error:
+            raise ValueError(library.take_error(error))
+        number = library.component_resource_host_rep(handle.value)
+        library.component_resource_host_delete(handle.value)
+        return int(number)
+
+
+def _native(scope: Scope, value: Native, address: int) -> None:
+    _memmove(address, value.value, VALUE_BYTES)
+
+
+def _cannot(scope: Scope, *rest: Any) -> Any:
+    raise TypeError("a value of this type never goes this way")
+
+
+NATIVE = Codec(_cannot, _native)
+IGNORED = Codec(lambda scope, address: None, _cannot)
+"""An argument that nobody looks at."""
+
+
+def _number(kind: int, form: str) -> Codec:
+    payload, value = struct.Struct(f"<{form}"), struct.Struct(f"<B7x{form}")
+
+    def lower(scope: Scope, number: Any, address: int) -> None:
+        _memmove(address, value.pack(kind, number), value.size)
+
+    return Codec(lambda scope, address: payload.unpack(_string_at(address + _PAYLOAD, payload.size))[0], lower)
+
+
+def _text_at(address: int) -> str:
+    size, pointer = _PAIR.unpack(_string_at(address, _PAIR.size))
+    return _string_at(pointer, size).decode() if size else ""

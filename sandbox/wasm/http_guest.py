@@ -1,0 +1,168 @@
+"""A component that serves requests: a fresh instance for each, in the worker process of a container.
+
+``serve`` may be called by several threads at once; each has a store of its own.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sandbox.errors import StartFailure
+from sandbox.wasm import socket_grant
+from sandbox.wasm.component_library import ComponentLibrary, OutputCall
+from sandbox.wasm.component_values import Value
+from sandbox.wasm.guest import Prepared
+from sandbox.wasm.http_client import Client
+from sandbox.wasm.http_exchange import Exchange, NoExchange
+from sandbox.wasm.http_linker import HttpLinker
+from sandbox.wasm.http_scope import HttpScope
+from sandbox.wasm.http_streams import Streams
+from sandbox.wasm.http_types import IncomingRequest, ResponseOutparam
+from sandbox.wasm.trap_text import reason_first
+
+INTERFACE = b"wasi:http/incoming-handler@0.2.0"
+"""Any 0.2.x of it."""
+_HANDLE = b"handle"
+_NO_LIMIT = -1
+_FAILED = -5
+"""EIO, to a guest that writes where nobody listens any more."""
+_Arguments = ctypes.c_uint64 * 8
+
+
+class Failure(NamedTuple):
+    """How a guest ended that did not return."""
+
+    exit_code: int | None
+    """What it gave to ``wasi:cli/exit``; None: it trapped."""
+    text: str
+
+
+class HttpGuest:
+    """Made before the fork. ``prepared``: what the instances are given."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        assert prepared.http is not None
+        linker = prepared.loaded.engine.http_linker
+        self.linker: HttpLinker = linker
+        self._library: ComponentLibrary = linker.library
+        self._streams = prepared.http.streams
+        self._client = prepared.http.client
+        self._network = prepared.http.network
+        self._code = prepared.loaded.code
+        self._engine = prepared.loaded.engine.pointer
+        self._prepared = prepared
+        self._output = OutputCall(self._take_output)
+        self._handle = self._find_handle()
+
+    def code(self) -> list[int]:
+        """As of the linker."""
+        return [int(ctypes.cast(self._output, ctypes.c_void_p).value or 0), *self.linker.code()]
+
+    def try_instance(self, memory_limit: int) -> None:
+        """Make one and throw it away, after the fork: also so that the first request finds all pages in place.
+
+        Raises StartFailure.
+        """
+        failure = self._with_scope(NoExchange(), memory_limit, self._instantiate)
+        if isinstance(failure, Failure):
+            raise StartFailure(f"the guest cannot be instantiated: {failure.text}")
+
+    def serve(self, exchange: Exchange, memory_limit: int) -> Failure | None:
+        """Run an instance to its end. ``memory_limit``: bytes of each memory; 0: none."""
+        return self._with_scope(exchange, memory_limit, self._run)
+
+    def _with_scope(
+        self, exchange: Exchange, memory_limit: int, use: Callable[[HttpScope], Failure | None]
+    ) -> Failure | None:
+        library, scopes = self._library, self.linker.scopes
+        store = library.store_new(self._engine, None, None)
+        context = library.store_context(store)
+        if memory_limit:
+            library.store_limiter(store, memory_limit, *(_NO_LIMIT,) * 4)
+        scope = scopes[context] = self._scope(context, exchange)
+        try:
+            return use(scope)
+        except OSError as error:
+            return Failure(None, str(error))
+        finally:
+            library.store_delete(store)
+            if scopes.get(context) is scope:  # another thread's store may have its address by now
+                del scopes[context]
+
+    def _scope(self, context: int, exchange: Exchange) -> HttpScope:
+        streams, client = Streams(self._streams, context), Client(self._client, context)
+        return HttpScope(context, exchange, streams, client, self._network)
+
+    def _instantiate(self, scope: HttpScope) -> Failure | None:
+        room = Value()
+        return self._instance(scope, ctypes.addressof(room))
+
+    def _run(self, scope: HttpScope) -> Failure | None:
+        instance, function = Value(), Value()
+        address, found = ctypes.addressof(instance), ctypes.addressof(function)
+        failure = self._instance(scope, address)
+        if failure is not None:
+            return failure
+        self._library.component_instance_get_func(address, scope.context, self._handle, found)
+        return self._call(scope, found)
+
+    def _instance(self, scope: HttpScope, address: int) -> Failure | None:
+        library, context = self._library, scope.context
+        if error := library.context_set_wasi(context, self._config(scope)):
+            return self._failure(error)
+        error = library.component_linker_instantiate(self.linker.pointer, context, self._code, address)
+        return self._failure(error) if error else None
+
+    def _call(self, scope: HttpScope, function: int) -> Failure | None:
+        room = _Arguments()
+        address = ctypes.addressof(room)
+        self.linker.request.lower(scope, IncomingRequest(scope.exchange), address)
+        self.linker.outparam.lower(scope, ResponseOutparam(scope.exchange), address + ctypes.sizeof(Value))
+        error = self._library.component_func_call(function, scope.context, address, 2, None, 0)
+        return self._failure(error) if error else None
+
+    def _config(self, scope: HttpScope) -> Any:
+        library, prepared = self._library, self._prepared
+        base = library.base
+        config = base.wasi_config_new()
+        base.wasi_config_set_argv(config, prepared.words.length, prepared.words.array)
+        base.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
+        base.wasi_config_inherit_stderr(config)
+        socket_grant.grant(base, config, prepared.loaded.engine.socket_flags, prepared.network)
+        for host, path, writable in prepared.preopens:
+            base.wasi_config_preopen_dir(config, host, path, writable)
+        self._give_body(config, scope.exchange)
+        library.wasi_config_set_stdout_custom(config, self._output, scope.context, None)
+        return config
+
+    def _give_body(self, config: Any, exchange: Exchange) -> None:
+        body = exchange.body()
+        if body is None:
+            if not self._library.wasi_config_set_stdin_file(config, exchange.body_path()):
+                raise OSError("the pipe of a request's body cannot be opened")
+            exchange.body_is_open()
+        elif body:
+            vector = Value()
+            self._library.wasm_byte_vec_new(ctypes.addressof(vector), len(body), body)
+            self._library.wasi_config_set_stdin_bytes(config, ctypes.addressof(vector))
+
+    def _take_output(self, context: int, data: int, size: int) -> int:
+        try:
+            return self.linker.scopes[context].exchange.write(ctypes.string_at(data, size))
+        except BaseException as error:  # noqa: BLE001 - wasmtime is told by a number
+            self.linker.scopes[context].failure = error
+            return _FAILED
+
+    def _failure(self, error: Any) -> Failure:
+        status = ctypes.c_int()
+        exited = self._library.error_exit_status(error, ctypes.addressof(status))
+        text = reason_first(self._library.take_error(error))
+        return Failure(status.value & 0xFF if exited else None, text)
+
+    def _find_handle(self) -> Any:
+        find = self._library.component_get_export_index
+        interface = find(self._code, None, INTERFACE, len(INTERFACE))
+        index = interface and find(self._code, interface, _HANDLE, len(_HANDLE))
+        if not index:
+            raise StartFailure("the component does not export wasi:http/incoming-handler@0.2: it serves no requests")
+        return index
