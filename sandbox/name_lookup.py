@@ -25,6 +25,6 @@ def settle_sources() -> None:
 
 
 def _version() -> tuple[int, ...]:
-    """Of the GNU C library, the only one that wasmtime's wheels for Linux know."""
+    """Of the GNU C library, the only one that wasmlet runs with."""
     _, _, number = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     return tuple(int(part) for part in number.split("."))

@@ -70,6 +70,23 @@ def test_a_service_is_reached_from_other_pods(case: Case) -> None:
 
 
 @together
+def test_a_component_with_sockets_of_its_own_serves_whom_the_pod_lets_it(case: Case) -> None:
+    image = case.cluster.node.image("network")
+    server = web(case, "network", args=["tcp-echo", f"0.0.0.0:{PORT}"], volumeMounts=[])
+    server["readinessProbe"] = each_second({"tcpSocket": {"port": "web"}})
+    case.kubectl.apply(deployment("web", 1, template("web", server)), service("web"))
+    case.kubectl.wait_for_rollout("deployment/web")
+    address = case.kubectl.get("service/web")["spec"]["clusterIP"]
+    for access, said in {"outbound": f"hello of {address}:80", "inbound": "PermissionDenied"}.items():
+        client = {"name": "main", "image": image, "args": ["tcp", f"{address}:80", "hello"]}
+        asking = pod(access, client, restartPolicy="Never")
+        asking["metadata"]["annotations"] = {"wasmlet.dev/network": access}
+        case.kubectl.apply(asking)
+        case.kubectl.wait(f"pod/{access}", "jsonpath={.status.phase}=Succeeded")
+        assert case.kubectl("logs", access).strip() == said
+
+
+@together
 def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
     """Components with sockets of their own, and one that makes an HTTP call: they ask the server of names."""
     serve(case, 2)
