@@ -114,7 +114,7 @@ def test_a_pod_that_dies_while_there_is_no_server_gives_its_network_back(machine
     output("kill", "-KILL", str(pid))
     machine.terminal.node.server.start()
     assert machine.terminal.crictl.json("inspectp", pod)["status"]["state"] == "SANDBOX_NOTREADY"
-    assert machine.is_clean()
+    eventually(machine.is_clean)
 
 
 def test_a_missing_plugin_is_told_and_the_next_try_succeeds_once_it_is_there(machine: Machine) -> None:

@@ -1,6 +1,6 @@
 """In which order the plugins of a network are run, and what each learns of the others. No I/O: the caller runs them.
 
-CNI: section 3 (execution of network configurations) of the specification. The first failure ends a chain.
+CNI: section 3 (execution of network configurations) of the specification. The first failure ends a chain, but for GC.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sandbox.network.cni.invocation import Invocation, Result, Target, garbage_invocation, invocation, status_invocation
 from sandbox.network.cni.network_config import NetworkConfig
-from sandbox.network.cni.results import parse_result
+from sandbox.network.cni.results import PluginFailed, parse_result
 
 _FIRST_WITH_CHECK = "0.4.0"
 """And with the former result at DEL."""
@@ -55,11 +55,20 @@ async def check(run: Run, attachment: CniAttachment) -> None:
 
 
 async def collect_garbage(run: Run, config: NetworkConfig, valid: list[str]) -> None:
-    """Does nothing where the network has no GC. ``valid``: the sandboxes that are attached."""
+    """Does nothing where the network has no GC. ``valid``: the sandboxes that are attached.
+
+    Every plugin is run; then the first failure is raised.
+    """
     if config.disable_gc or not has_status(config):
         return
+    failures: list[PluginFailed] = []
     for plugin in config.plugins:
-        await run(garbage_invocation(config, plugin, valid))
+        try:
+            await run(garbage_invocation(config, plugin, valid))
+        except PluginFailed as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def has_status(config: NetworkConfig) -> bool:

@@ -8,7 +8,7 @@ A pod keeps the network that it was attached to, whatever becomes of the folder.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -66,8 +66,11 @@ class CniNetwork:
         self._not_ready = ""
         """What a plugin says at STATUS."""
         self._attaching = asyncio.Semaphore(_AT_A_TIME)
+        self._cleaning = asyncio.Semaphore(_AT_A_TIME)
         self._known: set[str] = set()
         """Sandboxes with a record or a namespace held."""
+        self._inherited: set[str] = set()
+        """Those of an earlier server, until the sweep has begun."""
         self._owed: set[str] = set()
         """Sandboxes whose DEL failed and that nobody else knows any more."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -77,6 +80,7 @@ class CniNetwork:
 
     async def open(self) -> None:
         self._known = await in_own_thread(self._found)
+        self._inherited = set(self._known)
         self._watching = [self._in_background(self._keep_cleaning())]
         if self._folder is not None:
             await self._look(self._folder)
@@ -105,6 +109,9 @@ class CniNetwork:
             raise
 
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
+        """What an earlier server left is the sweep's, lest a plugin that hangs keep this one from serving."""
+        if sandbox_id in self._inherited:
+            return
         if pending := self._pending.get(sandbox_id):
             await asyncio.wait([pending])  # its caller was cancelled
         if sandbox_id in self._known:
@@ -116,6 +123,7 @@ class CniNetwork:
 
     async def sweep(self, live: set[str]) -> None:
         """In the background: plugins take their time, and may hang."""
+        self._inherited = set()
         self._watching.append(self._in_background(self._sweep(live)))
 
     async def set_pod_cidr(self, cidr: str) -> None:
@@ -167,10 +175,19 @@ class CniNetwork:
     async def _clean_up(self, sandbox_id: str) -> None:
         try:
             await self._detach(sandbox_id)
-        except SandboxError as error:
+        except (OSError, SandboxError) as error:
             if sandbox_id not in self._owed:
                 log.warning("what an attachment left cannot be undone yet", sandbox_id=sandbox_id, cause=str(error))
             self._owed.add(sandbox_id)
+
+    async def _clean_up_all(self, sandbox_ids: Iterable[str]) -> None:
+        """Several at a time: where plugins hang, each takes as long as they may. New pods do not wait for it."""
+
+        async def clean_up(sandbox_id: str) -> None:
+            async with self._lock(sandbox_id), self._cleaning:
+                await self._clean_up(sandbox_id)
+
+        await asyncio.gather(*map(clean_up, sorted(sandbox_ids)))
 
     async def _undo(self, attaching: "asyncio.Task[Attachment]", sandbox_id: str) -> None:
         """Who wanted the attachment has gone."""
@@ -232,9 +249,7 @@ class CniNetwork:
     # ---- after a start ----------------------------------------------------------------------------------------------
 
     async def _sweep(self, live: set[str]) -> None:
-        for sandbox_id in sorted(self._known - live):
-            async with self._lock(sandbox_id):
-                await self._clean_up(sandbox_id)
+        await self._clean_up_all(self._known - live)
         await self._collect_garbage()
         for sandbox_id in sorted(self._known & live):
             await self._check(sandbox_id)
@@ -265,9 +280,7 @@ class CniNetwork:
     async def _keep_cleaning(self) -> None:
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
-            for sandbox_id in sorted(self._owed):
-                async with self._lock(sandbox_id):
-                    await self._clean_up(sandbox_id)
+            await self._clean_up_all(self._owed)
 
     async def _check(self, sandbox_id: str) -> None:
         """Told by the log alone: CRI has no way to, and plugins are known to be wrong with it."""

@@ -90,6 +90,13 @@ def test_garbage_is_collected_where_the_network_has_it(config: NetworkConfig, ca
     assert plugins.calls == calls
 
 
+def test_garbage_of_one_plugin_does_not_depend_on_another() -> None:
+    plugins = Plugins("one")
+    with pytest.raises(PluginFailed):
+        asyncio.run(chain.collect_garbage(plugins.run, network(), []))
+    assert plugins.calls == ["GC one", "GC two"]
+
+
 def test_status_is_of_version_1_1() -> None:
     plugins = Plugins()
     asyncio.run(chain.status(plugins.run, network()))

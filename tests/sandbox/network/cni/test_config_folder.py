@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,15 @@ def test_the_signature_differs_after_every_change(tmp_path: Path) -> None:
     seen.add(signature(tmp_path))
     assert len(seen) == 4
     assert signature(tmp_path) in seen
+
+
+def test_the_signature_differs_though_the_size_does_not(tmp_path: Path) -> None:
+    file, other = tmp_path / "10.conflist", tmp_path / "other"
+    write(file, "pods")
+    before = signature(tmp_path)
+    os.utime(file, ns=(0, 0))
+    touched = signature(tmp_path)
+    write(other, "dogs")
+    os.utime(other, ns=(0, 0))
+    other.rename(file)  # as a careful installer does
+    assert len({before, touched, signature(tmp_path)}) == 3

@@ -183,6 +183,29 @@ def test_what_is_left_of_pods_that_are_no_more_is_removed_after_a_start(host: Ho
     host.run_test(test)
 
 
+def test_plugins_that_hang_do_not_keep_the_next_server_from_serving(host: Host, cni: Installation) -> None:
+    cni.describe(cni.program(DEL=f"while [ ! -e {cni.folder}/mended ]; do sleep 0.1; done"))
+
+    async def test() -> None:
+        former = cni.network(host)
+        await former.open()
+        pods = host.pods(3)
+        for pod in pods:
+            await former.attach(pod.sandbox_id, pod.netns_path)
+        await former.close()
+        network = cni.network(host)
+        await network.open()
+        for pod in pods:
+            await network.detach(pod.sandbox_id, {})  # as recovery does, before anyone is served
+        await network.sweep(set())
+        await until(lambda: cni.calls().count("DEL") == 3)  # all at the same time
+        (cni.folder / "mended").touch()
+        await until(lambda: nothing_is_left(host))
+        await network.close()
+
+    host.run_test(test)
+
+
 # ---- plugins that misbehave -----------------------------------------------------------------------------------------
 
 
@@ -397,6 +420,60 @@ def test_a_plugin_may_say_that_it_is_not_ready(host: Host, cni: Installation, mo
     on_network(host, cni, test)
 
 
+def test_what_a_plugin_of_a_former_network_says_does_not_count(
+    host: Host, cni: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cni_network, "_STATUS_SECONDS", 0.05)
+    says_no = f"while [ ! -e {cni.folder}/go ]; do sleep 0.05; done; exit 1"
+    cni.describe(cni.program(STATUS=says_no), version="1.1.0")
+
+    async def test(network: CniNetwork) -> None:
+        await until(lambda: "STATUS" in cni.calls())
+        cni.describe(cni.program("other"), version="1.0.0", file="05.conflist")
+        await until(lambda: network._config is not None and network._config.plugins[0]["type"] == "other")
+        (cni.folder / "go").touch()
+        await asyncio.sleep(0.3)  # in which it would be taken for the new network's
+        assert network.condition()[0]
+        (cni.conf_dir / "05.conflist").unlink()
+        await until(lambda: not network.condition()[0])
+        cni.describe(cni.program("other"), version="1.0.0", file="05.conflist")
+        await until(lambda: network.condition()[0])
+
+    on_network(host, cni, test)
+
+
+def test_garbage_is_collected_while_nobody_is_attached(host: Host, cni: Installation) -> None:
+    cni.describe(
+        cni.program(GC=f"while [ ! -e {cni.folder}/go ]; do sleep 0.05; done"),
+        version="1.1.0",
+    )
+
+    async def test(network: CniNetwork) -> None:
+        pod = host.pod()
+        await network.sweep(set())
+        await until(lambda: "GC" in cni.calls())
+        attaching = asyncio.create_task(network.attach(pod.sandbox_id, pod.netns_path))
+        await asyncio.wait([attaching], timeout=0.3)
+        assert "ADD" not in cni.calls()
+        (cni.folder / "go").touch()
+        await attaching
+        await network.detach(pod.sandbox_id, {})
+
+    on_network(host, cni, test)
+
+
+def test_no_plugin_is_run_twice_at_a_time_for_a_pod(host: Host, cni: Installation) -> None:
+    cni.describe(cni.program(DEL=f"mkdir {cni.folder}/busy && sleep 0.3 && rmdir {cni.folder}/busy"))
+
+    async def test(network: CniNetwork) -> None:
+        pod = host.pod()
+        await network.attach(pod.sandbox_id, pod.netns_path)
+        await asyncio.gather(*(network.detach(pod.sandbox_id, {}) for _ in range(3)))
+        assert cni.calls() == ["ADD", "DEL"]
+
+    on_network(host, cni, test)
+
+
 def test_after_a_start_garbage_is_collected_and_living_pods_are_checked(host: Host, cni: Installation) -> None:
     cni.describe(cni.program(), version="1.1.0")
 
@@ -414,6 +491,7 @@ def test_after_a_start_garbage_is_collected_and_living_pods_are_checked(host: Ho
         assert cni.environment("DEL")["CNI_CONTAINERID"] == lost.sandbox_id
         valid = [{"containerID": kept.sandbox_id, "ifname": "eth0"}]
         assert cni.input("GC")["cni.dev/valid-attachments"] == valid
+        assert cni.input("GC")["cni.dev/attachments"] == valid
         assert cni.environment("CHECK")["CNI_CONTAINERID"] == kept.sandbox_id
         assert cni.input("CHECK")["prevResult"] == json.loads(ADDRESS)
         await network.detach(kept.sandbox_id, {})

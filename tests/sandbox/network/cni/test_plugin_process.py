@@ -7,6 +7,7 @@ import pytest
 from sandbox.network.cni.invocation import Invocation
 from sandbox.network.cni.plugin_process import Plugins
 from sandbox.network.cni.results import PluginFailed
+from tests.real_node import eventually
 from tests.sandbox.network.cni.conftest import Installation
 from tests.sandbox.network.conftest import until
 
@@ -75,9 +76,16 @@ def test_a_program_that_is_being_installed_is_waited_for(cni: Installation) -> N
 
 def test_a_plugin_that_hangs_is_killed_with_its_children(cni: Installation) -> None:
     cni.program(ADD=f"sleep 1000 & echo $! > {cni.folder}/child; wait")
-    with pytest.raises(PluginFailed, match=r"did not end within 0.5 s and was killed"):
-        run(cni, 0.5)
+    with pytest.raises(PluginFailed, match=r"did not end within 2 s and was killed"):
+        run(cni, 2)
     assert gone(cni.folder / "child")
+
+
+def test_a_child_that_keeps_the_pipes_of_an_ended_plugin_is_killed(cni: Installation) -> None:
+    cni.program(ADD=f"sleep 1000 & echo $! > {cni.folder}/child")
+    with pytest.raises(PluginFailed, match=r"did not end within 2 s and was killed"):
+        run(cni, 2)
+    eventually(lambda: gone(cni.folder / "child"))
 
 
 def test_a_plugin_is_killed_when_nobody_wants_it_any_more(cni: Installation) -> None:
