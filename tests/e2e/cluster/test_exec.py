@@ -1,5 +1,6 @@
 """kubectl exec, cp, attach, run and debug, and what the kubelet executes of itself."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.e2e.cluster.typist import typing_at
 from tests.e2e.cluster.workloads import pod
 from tests.e2e.pods import ended, seen_at, status_of
 
+MUCH = 50 << 20
 READY = "condition=Ready"
 
 
@@ -101,6 +103,17 @@ def test_debug_looks_into_a_pod_from_an_ephemeral_container(case: Case) -> None:
         typist.exit_code()
     found = case.kubectl.when("pod/open", lambda pod: bool(ended(pod, "debugger")))
     assert ended(found, "debugger")["exitCode"] == 3
+
+
+@together
+def test_much_into_a_file_and_out_of_it(case: Case) -> None:
+    volumes = case.volumes(data={"emptyDir": {}})
+    case.kubectl.apply(pod("keeper", case.tool("sleep 10000", seen={"data": "/data"}), volumes=volumes))
+    case.kubectl.wait("pod/keeper", READY)
+    data = os.urandom(1 << 20) * (MUCH >> 20)
+    assert ran(case.kubectl, "exec", "-i", "keeper", "--", "sh", "-c", "cat > /data/kept", given=data).returncode == 0
+    back = ran(case.kubectl, "exec", "keeper", "--", "cat", "/data/kept").stdout
+    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
 
 
 @together
