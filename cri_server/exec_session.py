@@ -76,6 +76,8 @@ def _guest(container: Container, command: ExecCommand, shim: list[str], tty: boo
         socket_shim=shim,
         opens_sockets=command.opens_sockets,
         calls_http=command.calls_http,
+        http={},
+        http_components=[],
         tty=tty,
     )
 

@@ -140,6 +140,12 @@ def test_a_component(node: RealNode, pod: str, volume: Path) -> None:
     assert exec_sync(node, container, "/volume/component.wasm")[0] == 0
 
 
+def test_in_a_container_that_is_given_requests(node: RealNode, pod: str) -> None:
+    container = node.start(pod, "http_minimal")
+    assert exec_sync(node, container, "echo", "hi") == (0, b"hi\n", b"")
+    node.call("StopContainer", container_id=container, timeout=30)
+
+
 def test_a_script(node: RealNode, pod: str, volume: Path) -> None:
     (volume / "script").write_text("#!/bin/sh -e\necho $0 $1\n")
     container = with_volume(node, pod, volume)
