@@ -79,7 +79,7 @@ async def _open_pods(
 async def _open_network(settings: Settings, paths: Paths, stack: AsyncExitStack) -> NetworkProvider:
     """A network that does not work yet is no reason not to serve: Status tells it, and the host's can be used."""
     cni = _cni_network(settings, paths)
-    network = ChosenNetwork(cni, None if settings.network.cni_conf_dir else _own_network(settings, paths))
+    network = ChosenNetwork(cni, _own_network(settings, paths), by_plugins=bool(settings.network.cni_conf_dir))
     await network.open()
     stack.push_async_callback(network.close)
     return network

@@ -95,6 +95,21 @@ class BridgeNetwork:
         except OSError as error:
             log.warning("bridge stays: it cannot be removed", bridge=self._host.name, cause=error.strerror)
 
+    @property
+    def has_pods(self) -> bool:
+        return bool(self._addresses.holders)
+
+    async def remove_remains(self) -> None:
+        """Of a network that is not to be opened any more and has no pod. A failure is logged."""
+        if not await in_own_thread(lambda: bridge_device.exists(self._host.name)):
+            return
+        try:
+            await self.teardown()
+            log.info("removed the bridge of former pods", bridge=self._host.name)
+        except SandboxError as error:
+            log.warning("bridge of former pods stays", bridge=self._host.name, cause=str(error))
+        self._host.release()
+
     async def teardown(self) -> None:
         """Remove bridge, ports and masquerade from a machine that keeps no pod. Idempotent. Raises SandboxError."""
         async with self._bringing_up:

@@ -1,7 +1,7 @@
 """The network that the settings choose for new pods, while pods of the other one are still there.
 
-Whoever changes the setting has pods that plugins attached, and only plugins can take them off again. A pod on wasmlet's
-own bridge takes its interfaces along when it ends.
+Whoever changes the setting has pods that plugins attached, and only plugins can take them off again; or pods on
+wasmlet's own bridge, which is served as long as there is one, for their ports of the host, and then removed.
 """
 
 from typing import Any
@@ -12,20 +12,21 @@ from sandbox.network.provider import NO_REQUEST, Attachment, NetworkProvider, Po
 
 
 class ChosenNetwork:
-    """A ``NetworkProvider``. ``own``: None where the plugins attach new pods."""
+    """A ``NetworkProvider``. ``by_plugins``: they attach new pods."""
 
-    def __init__(self, plugins: CniNetwork, own: BridgeNetwork | None) -> None:
+    def __init__(self, plugins: CniNetwork, own: BridgeNetwork, by_plugins: bool) -> None:
         self._plugins = plugins
         self._own = own
-        self._chosen: NetworkProvider = own or plugins
+        self._chosen: NetworkProvider = plugins if by_plugins else own
+        self._own_serves = not by_plugins
 
     async def open(self) -> None:
         await self._plugins.open()
-        if self._own is not None:
+        if self._own_serves:
             await self._own.open()
 
     async def close(self) -> None:
-        if self._own is not None:
+        if self._own_serves:
             await self._own.close()
         await self._plugins.close()
 
@@ -35,16 +36,22 @@ class ChosenNetwork:
     async def detach(self, sandbox_id: str, attachment_state: dict[str, Any]) -> None:
         """A pod whose record has no state may have been on its way to either."""
         await self._plugins.detach(sandbox_id, attachment_state)
-        if self._own is not None:
+        if self._own_serves:
             await self._own.detach(sandbox_id, attachment_state)
 
     def restore(self, sandbox_id: str, state: dict[str, Any]) -> None:
-        self._chosen.restore(sandbox_id, state)
+        self._plugins.restore(sandbox_id, state)
+        self._own.restore(sandbox_id, state)
 
     async def sweep(self, live: set[str]) -> None:
         await self._plugins.sweep(live)
-        if self._own is not None:
+        if not self._own_serves and self._own.has_pods:
+            await self._own.open()
+            self._own_serves = True
+        if self._own_serves:
             await self._own.sweep(live)
+        else:
+            await self._own.remove_remains()
 
     async def set_pod_cidr(self, cidr: str) -> None:
         await self._chosen.set_pod_cidr(cidr)
