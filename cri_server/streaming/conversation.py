@@ -23,6 +23,7 @@ Session = CommandSession | PortForwardSession
 
 _CHANNELS = {"stdin": 0, "stdout": 1, "stderr": 2, "error": 3, "resize": 4}
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 5.0
+_SECONDS_TO_HEAR_OF_THE_END = 10.0
 
 log = structlog.get_logger()
 
@@ -66,6 +67,8 @@ class Conversation:
             if self._connection.is_held:
                 self._carrier.show_life()
         self.end(f"nothing was sent or received for {self._settings.idle_seconds} s")
+        await asyncio.sleep(_SECONDS_TO_HEAR_OF_THE_END)
+        self._connection.abort()
 
     def _command(self, target: ProcessTarget, upgrade: Upgrade) -> tuple[Carrier, Session]:
         wanted = WantedStreams(target, upgrade.protocol)

@@ -301,6 +301,22 @@ def test_a_stream_over_which_nothing_goes(serve: Serve) -> None:
     serve(scenario, idle_seconds=1)
 
 
+def test_a_client_that_listens_to_nothing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be told of the end either."""
+    monkeypatch.setattr(conversation, "_SECONDS_TO_HEAR_OF_THE_END", 0.2)
+
+    async def scenario(server: StreamingServer) -> None:
+        local = LocalTarget("yes")
+        client, _ = await opened(server.url(local.target()), "stdout", "stderr")
+        client.caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        while local.process is None or not local.process.has_ended:
+            await asyncio.sleep(0.01)
+        client.caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await client.receive_all()
+
+    serve(scenario, idle_seconds=1)
+
+
 def test_the_server_s_end_is_told(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         local = LocalTarget("sleep", "4321")
