@@ -21,10 +21,12 @@ _ANSWER = struct.Struct(">4xHH16s")
 _HEADER_BYTES = 16
 """Of netlink."""
 _WORD = 4
+_IP_FREEBIND = 15
 
 
 def refuse_used(pod: str, ports: Sequence[PublishedPort]) -> None:
     """What is addressed to such a port would not reach the process any more. Raises SandboxError, OSError."""
+    ports = [port for port in ports if not _can_be_bound(port)]
     for protocol in sorted({port.protocol for port in ports}):
         for address, number in _listening(protocol):
             for port in ports:
@@ -33,6 +35,24 @@ def refuse_used(pod: str, ports: Sequence[PublishedPort]) -> None:
                         f"host port {shown(port)} of pod {pod} is used by a process of this host, at {address}: choose "
                         f"another, or end that process; 'ss -lnp sport = {number}' shows it"
                     )
+
+
+def _can_be_bound(port: PublishedPort) -> bool:
+    """If so, nobody has it. If not, somebody may only be sending from it, as far as the kernel is asked so briefly."""
+    family = socket.AF_INET if port.host.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)  # the host may get the address later
+        if port.protocol == "tcp":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((str(port.host), port.host_port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
 
 
 def _takes(listening: Address, host: Address) -> bool:
