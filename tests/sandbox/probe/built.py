@@ -34,6 +34,7 @@ def start_of_zygote(mode: str, zygote: str = "probing_zygote") -> str:
     ``zygote``: the module that says in whose place the probe is."""
     words = [str(probe()), mode]
     return (
-        f"import sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[1:1] = {words!r}; "
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.path.append(sys.argv.pop(1)); "
+        f"sys.argv[1:1] = {words!r}; "
         f"from tests.sandbox.probe.{zygote} import main; main()"
     )
