@@ -182,17 +182,17 @@ def accept(listener: int) -> int:
 class Timer:
     """A descriptor that is readable some time after it was set, and again and again until it is cleared."""
 
-    def __init__(self, nanoseconds: int) -> None:
+    def __init__(self, *nanoseconds: int) -> None:
+        """The times that it can be set to."""
         self.descriptor = _checked(_timerfd_create(_CLOCK_MONOTONIC, os.O_CLOEXEC))
-        self._set = (ctypes.c_int64 * 4)(*divmod(nanoseconds, _SECOND), *divmod(nanoseconds, _SECOND))
-        self._cleared = (ctypes.c_int64 * 4)()
-        self._addresses = ctypes.addressof(self._set), ctypes.addressof(self._cleared)
+        self._times = [(ctypes.c_int64 * 4)(*divmod(each, _SECOND) * 2) for each in (*nanoseconds, 0)]
+        self._addresses = [ctypes.addressof(each) for each in self._times]
 
-    def set(self) -> None:
-        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[0], None))
+    def set(self, which: int) -> None:
+        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[which], None))
 
     def clear(self) -> None:
-        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[1], None))
+        _checked(_timerfd_settime(self.descriptor, 0, self._addresses[-1], None))
 
 
 def unshare(flags: int) -> None:

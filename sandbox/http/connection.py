@@ -17,7 +17,7 @@ from sandbox.http.response_writer import CONTINUE, refusal
 if TYPE_CHECKING:
     from sandbox.http.worker import Worker
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 READ_AHEAD = 1 << 20
 """Bytes of a body that may wait for a guest. A body that fits is read whole before the guest is started."""
 PATIENCE = 0.25

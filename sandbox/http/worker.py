@@ -36,8 +36,10 @@ STARTED, RETIRING, FAILED = b"S", b"R", b"F"
 DRAIN = b"D"
 """What it is told. The end of the channel ends it, too."""
 
-_MOMENT = 2_000_000
-"""Nanoseconds that a guest may run in the leading thread."""
+_MOMENTS = (1_000_000, 8_000_000)
+"""Nanoseconds that a guest may run in the leading thread: after one that took longer, and after one that did not. On a
+busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two."""
+_SHORT, _LONG = range(2)
 _SWEEP_SECONDS = 0.25
 _ABANDONED_SECONDS = 5.0
 """That a guest may go on after its client was told that it had not answered in time."""
@@ -72,7 +74,8 @@ class Worker:
         self._channel = channel
         self._memory_limit = memory_limit
         self._lead = _thread.allocate_lock()
-        self._timer = syscalls.Timer(_MOMENT)
+        self._timer = syscalls.Timer(*_MOMENTS)
+        self._moment = _LONG
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._standing_by: set[int] = set()
         self._handlers: dict[int, Callable[[int], None]] = {}
@@ -115,6 +118,7 @@ class Worker:
 
     def _take_over(self) -> None:
         self._timer.clear()
+        self._moment = _SHORT
         for exchange in list(self._running):
             if not exchange.is_detached:
                 exchange.detach()
@@ -251,13 +255,14 @@ class Worker:
 
     def _run(self, exchange: GuestExchange) -> bool:
         self._running.add(exchange)
-        self._timer.set()
+        self._timer.set(self._moment)
         self._lead.release()
         failure = self._guest.serve(exchange, self._memory_limit())
         exchange.end(failure)
         leads = self._lead.acquire(blocking=False)
         self._running.discard(exchange)
         if leads:
+            self._moment = _LONG
             self._timer.clear()
             self._finish(exchange)
         else:

@@ -80,11 +80,12 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
 
 
 @contextmanager
-def serving(node: RealNode, name: str, **limits: Any) -> Iterator[Served]:
+def serving(node: RealNode, name: str, guest: str = GUEST, network: str = "full", **limits: Any) -> Iterator[Served]:
     annotations = {f"{_PREFIX}{key.replace('_', '-')}": str(value) for key, value in limits.items()}
+    annotations["wasmlet.dev/network"] = network
     sandbox = node.run_pod(name, annotations=annotations)
     try:
-        container = node.start(sandbox, GUEST)
+        container = node.start(sandbox, guest)
         address = str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox).status.network.ip)
         yield Served(node, address, container, sandbox, int(limits.get("port", 8080)))
     finally:
@@ -219,7 +220,13 @@ def test_its_port_is_taken_from_an_annotation_and_can_be_taken_once(node: RealNo
 
 
 def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
-    limits = {"header_seconds": 1, "body_seconds": 1, "request_seconds": 1, "idle_seconds": 1, "max_body_bytes": 10}
+    limits: dict[str, Any] = {
+        "header_seconds": 1,
+        "body_seconds": 1,
+        "request_seconds": 1,
+        "idle_seconds": 1,
+        "max_body_bytes": 10,
+    }
     with serving(node, "slow", **limits) as served:
         assert served.say(b"GET / HT").startswith(b"HTTP/1.1 408 ")
         late = b"POST /drained HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"

@@ -1,0 +1,92 @@
+"""A handler of HTTP requests in Python: what a whole language's bindings make of it, and the calls that it makes."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cri_server.test_http_containers import Served, read_one, received, serving
+from tests.real_node import RealNode, eventually, real_node
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
+    with real_node(tmp_path_factory.mktemp("node")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def minimal(node: RealNode) -> Iterator[Served]:
+    with serving(node, "minimal") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def served(node: RealNode) -> Iterator[Served]:
+    with serving(node, "python", guest="http_python", workers=1) as served:
+        yield served
+
+
+def test_a_request_is_seen_whole(served: Served) -> None:
+    status, body = served.ask("/headers?a=%20b", "PUT", b"", x_name="value")
+    told = json.loads(body)
+    assert status == 200
+    assert (told["method"].lower(), told["target"]) == ("put", "/headers?a=%20b")
+    assert told["authority"] == f"{served.address}:8080"
+    assert told["headers"]["x_name"] == "value"
+    assert "host" not in told["headers"]
+
+
+def test_trailers_go_both_ways(served: Served) -> None:
+    with served.socket() as connection:
+        head = b"POST /trailers HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + b"5\r\nhello\r\n0\r\nX-Mine: yes\r\n\r\n")
+        answer = received(connection)
+    assert answer.endswith(b"0\r\nx-size: 5\r\nx-mine: yes\r\n\r\n")
+
+
+def test_what_is_written_early_is_sent_early(served: Served) -> None:
+    with served.socket() as connection:
+        connection.sendall(b"GET /drip?times=3&ms=200 HTTP/1.1\r\nHost: a\r\n\r\n")
+        early = b""
+        while b"drop 0" not in early:
+            early += connection.recv(1000)
+        assert b"drop 2" not in early
+
+
+def test_one_that_waits_holds_up_nobody(served: Served) -> None:
+    with served.socket() as slow:
+        slow.sendall(b"GET /slow?ms=1500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert served.ask("/hello") == (200, b"hello from Python\n")
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+        slow.settimeout(30)
+        assert read_one(slow) == b"slept\n"
+
+
+def test_what_it_prints_is_in_the_log(served: Served) -> None:
+    served.ask("/say?out=loud&err=quiet")
+    eventually(lambda: {"loud", "quiet"} <= set(served.node.log(served.container)))
+
+
+def test_it_calls_others(served: Served, minimal: Served) -> None:
+    url = f"http://{minimal.address}:8080"
+    assert served.ask(f"/call?url={url}/") == (200, b"hello\n")
+    assert served.ask(f"/upload?url={url}/echo", "POST", b"x" * 200_000) == (200, b"x" * 200_000)
+
+
+def test_it_hears_why_a_call_failed(served: Served) -> None:
+    with socket.socket() as unused:
+        unused.bind(("", 0))
+        status, body = served.ask(f"/call?url=http://{served.address}:{unused.getsockname()[1]}/")
+    assert status == 502
+    assert b"connection" in body.lower()
+
+
+def test_a_pod_that_may_not_call_out_is_told_so(node: RealNode, minimal: Served) -> None:
+    with serving(node, "inbound", guest="http_python", network="inbound", workers=1) as served:
+        status, body = served.ask(f"/call?url=http://{minimal.address}:8080/")
+    assert status == 502
+    assert b"denied" in body.lower()
