@@ -8,6 +8,7 @@ from tests.e2e.cluster.together import Case, together
 from tests.e2e.cluster.web import PORT, answers, answers_inside, each_second, flags, health, service, visitor, web
 from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.node_namespaces import ADDRESS
+from tests.e2e.pods import restarts
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "example-service.yaml"
 ITS_IMAGE = "registry.example.com/web:latest"
@@ -168,6 +169,25 @@ def test_components_serve_and_call_by_a_service(case: Case) -> None:
     case.kubectl.wait("pod/callers", "jsonpath={.status.phase}=Succeeded")
     assert case.kubectl("logs", "callers", "--container=tcp") == f"a stream of {where}\n"
     assert case.kubectl("logs", "callers", "--container=udp") == f"a datagram of {where}\n"
+
+
+@together
+def test_handlers_of_http_requests_serve_by_a_service(case: Case) -> None:
+    """For which wasmlet listens, at the container's port."""
+    probe = {"httpGet": {"path": "/", "port": "web"}}
+    probes = {f"{kind}Probe": each_second(probe, failures=10) for kind in ("startup", "readiness", "liveness")}
+    hooks = {"postStart": probe, "preStop": probe}
+    container = web(case, "http_minimal", lifecycle=hooks, **probes)
+    case.kubectl.apply(deployment("web", 2, template("web", container, volumes=flags(case))), service("web"))
+    case.kubectl.wait_for_rollout("deployment/web")
+    address = case.kubectl.get("service/web")["spec"]["clusterIP"]
+    eventually(lambda: answers(f"http://{address}/") == {"hello\n"}, "the service is reached")
+    with visitor(address, "/") as visiting:
+        case.strike_unnoticed()
+    assert visiting.visits > 0
+    assert visiting.failures == []
+    for name in pod_names(case.kubectl):
+        assert restarts(case.kubectl.get(f"pod/{name}")) == 0
 
 
 @together
