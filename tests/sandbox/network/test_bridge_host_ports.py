@@ -348,6 +348,29 @@ def test_they_come_back_when_somebody_has_removed_all_rules(
     host.run_test(test)
 
 
+def test_what_somebody_else_has_done_to_the_maps_is_put_right(host: Host) -> None:
+    require_tool("nft")
+
+    async def test() -> None:
+        network = host.network(bridge="br0", subnet="10.77.0.0/24")
+        await network.open()
+        await network.sweep(set())
+        first, second, third = host.pods(3)
+        attachment = await attach(network, first, HostPort(81, 80, "tcp", ""))
+        await attach(network, second, HostPort(82, 80, "tcp", ""))
+        run("nft", "delete", "element", "ip", "wasmlet-br0", "ports", "{ tcp . 81 }")
+        await network.detach(first.sandbox_id, attachment.state)
+        run("nft", "add", "element", "ip", "wasmlet-br0", "ports", "{ tcp . 83 : 192.0.2.7 . 9 }")
+        await attach(network, third, HostPort(83, 80, "tcp", ""))
+        elements = run("nft", "list", "map", "ip", "wasmlet-br0", "ports")
+        assert "tcp . 81" not in elements
+        assert "tcp . 82 : 10.77.0.3 . 80" in elements
+        assert "tcp . 83 : 10.77.0.4 . 80" in elements
+        await network.close()
+
+    host.run_test(test)
+
+
 def test_many_at_once(host: Host) -> None:
     require_tool("nft")
 
