@@ -91,7 +91,7 @@ class Connection:
             with self.lock:
                 self._reader.feed(data)
         except Refusal as refused:
-            self._refusal = refused
+            self._refusal = refused.with_traceback(None)
         exchange = self.exchange
         if exchange is not None and not exchange.is_dead:
             if self._refusal is not None and not exchange.request.is_complete:

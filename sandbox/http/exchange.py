@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SEND_AT = 65536
 """Bytes of a response that are sent before the guest has ended, or has run for a while."""
+QUICK_SECONDS = 0.002
 MOST_WAITING = 1 << 18
 """Bytes that a client has not taken: then the guest waits."""
 MOST_UNANSWERED = 1 << 20
@@ -41,7 +42,8 @@ class GuestExchange:
         self.writer = ResponseWriter(request.method, request.is_http_1_1, request.keeps_alive)
         self.started = time.monotonic()
         self.is_detached = False
-        """The thread that runs the guest leads no more: what is written is sent at once."""
+        """The thread that runs the guest leads no more: what is written is sent soon."""
+        self._pushed_at = 0.0
         self.is_dead = False
         """Nobody waits for the response any more."""
         self.is_broken = False
@@ -104,12 +106,16 @@ class GuestExchange:
             if self._answer is None:
                 self._unanswered += len(data)
                 return len(data) if self._unanswered <= MOST_UNANSWERED else _TOO_MUCH
-            if self.is_detached or self.writer.waiting_bytes >= SEND_AT:
+            if self.writer.waiting_bytes >= SEND_AT or self._is_early():
                 self._push()
             waiting = len(connection.output)
         if waiting > MOST_WAITING:
             self._wait_for_client()
         return len(data)
+
+    def _is_early(self) -> bool:
+        """What comes in quick succession is sent together."""
+        return self.is_detached and time.monotonic() - self._pushed_at > QUICK_SECONDS
 
     def finish(self, trailers: list[Item]) -> bool:
         with self.connection.lock:
@@ -130,6 +136,7 @@ class GuestExchange:
         return True
 
     def _push(self) -> None:
+        self._pushed_at = time.monotonic()
         self.connection.output += self.writer.take()
         self.connection.send()
 
@@ -192,10 +199,14 @@ class GuestExchange:
             self.connection.watch_pipe(NO_PIPE)
 
     def detach(self) -> None:
-        """From now on send at once."""
+        """From now on send soon."""
+        self.is_detached = True
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits to be sent with more."""
         with self.connection.lock:
-            self.is_detached = True
-            if self._answer is not None and not self.is_dead:
+            if self._answer is not None and not self.is_dead and not self.writer.is_ended:
                 self._push()
 
     def give_up(self, status: int = 0, reason: str = "") -> None:

@@ -6,6 +6,7 @@ accepted any more, what has begun is finished, and the exit code is 0. When this
 it.
 """
 
+import gc
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ _SHORTEST, _LONGEST = 0.1, 10.0
 _LASTING = 10.0
 """Seconds after which a worker counts as one that works."""
 _REPORT_BYTES = 4096
+_GARBAGE = 10_000
+"""Objects more than before. What was there before the fork is not looked at."""
 _SIGNAL_BYTES = 128
 _REPORTED_STARTED, _REPORTED_FAILED = b"S", b"F"
 _START_ERROR = 128
@@ -173,6 +176,8 @@ def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
+        gc.set_threshold(_GARBAGE)
+        gc.enable()
         listener = _listener(service.listener)
         os.set_blocking(service.listener, False)
         os.fchdir(service.pipes)

@@ -41,6 +41,8 @@ _MOMENTS = (1_000_000, 8_000_000)
 busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two."""
 _SHORT, _LONG = range(2)
 _SWEEP_SECONDS = 0.25
+_FLUSH_SECONDS = 0.01
+"""What a guest in another thread has written waits no longer for more."""
 _ABANDONED_SECONDS = 5.0
 """That a guest may go on after its client was told that it had not answered in time."""
 _RETIRING_SECONDS = 60.0
@@ -158,14 +160,19 @@ class Worker:
             if handler is not None:
                 handler(events)
         self.now = time.monotonic()
+        for exchange in list(self._running):
+            if exchange.writer.waiting_bytes:
+                exchange.flush()
         if self.now >= self._next_sweep:
             self._sweep()
 
     def _patience(self) -> float:
         if self._waiting and self._has_room():
             return 0
-        busy = self._connections or self._running or self.is_ending
-        return max(0.0, self._next_sweep - time.monotonic()) if busy else -1
+        if not (self._connections or self._running or self.is_ending):
+            return -1
+        left = max(0.0, self._next_sweep - time.monotonic())
+        return min(left, _FLUSH_SECONDS) if self._running else left
 
     def _accept(self, events: int) -> None:
         """One at a time: the others are for other workers."""

@@ -55,8 +55,8 @@ class CallBody:
         self._native = native
 
     def write(self, scope: HttpScope) -> Native | Err:
-        written: Native | Err = scope.client.call("body-write", self._native)
-        return written
+        written = scope.client.call("body-write", self._native)
+        return written if isinstance(written, Err) else scope.client.give(written)
 
     def finish(self, scope: HttpScope, trailers: Fields | None) -> Err | None:
         given = native_fields(scope.client, trailers) if trailers else None
@@ -69,8 +69,7 @@ class FutureResponse:
         self._native = native
 
     def subscribe(self, scope: HttpScope) -> Native:
-        pollable: Native = scope.client.call("response-subscribe", self._native)
-        return pollable
+        return scope.client.give(scope.client.call("response-subscribe", self._native))
 
     def get(self, scope: HttpScope) -> Any:
         came = scope.client.call("response-get", self._native)
@@ -99,8 +98,8 @@ class ResponseBody:
         self._native = native
 
     def stream(self, scope: HttpScope) -> Native | Err:
-        stream: Native | Err = scope.client.call("body-stream", self._native)
-        return stream
+        stream = scope.client.call("body-stream", self._native)
+        return stream if isinstance(stream, Err) else scope.client.give(stream)
 
     def finish(self, scope: HttpScope) -> "ResponseTrailers":
         return ResponseTrailers(scope.client.call("incoming-finish", self._native))
@@ -111,8 +110,7 @@ class ResponseTrailers:
         self._native = native
 
     def subscribe(self, scope: HttpScope) -> Native:
-        pollable: Native = scope.client.call("trailers-subscribe", self._native)
-        return pollable
+        return scope.client.give(scope.client.call("trailers-subscribe", self._native))
 
     def get(self, scope: HttpScope) -> Any:
         came = scope.client.call("trailers-get", self._native)

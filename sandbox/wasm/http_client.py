@@ -67,6 +67,7 @@ class ClientCodecs:
     def _lift(self, scope: Any, address: int) -> Native:
         """What it was lifted from is freed."""
         pointer = self._library.component_resource_any_clone(ctypes.c_void_p.from_address(address + _PAYLOAD).value)
+        scope.kept.add(pointer)
         value = bytearray(ctypes.string_at(address, VALUE_BYTES))
         value[_PAYLOAD : 2 * _PAYLOAD] = pointer.to_bytes(_PAYLOAD, "little")
         return Native(bytes(value))
@@ -78,6 +79,7 @@ class ClientCodecs:
 
 
 def _move(scope: Any, value: Native, address: int) -> None:
+    scope.give(value)
     ctypes.memmove(address, value.value, VALUE_BYTES)
 
 
@@ -101,6 +103,8 @@ class Client:
         self._component = component
         self.context = context
         self.resources: dict[int, Any] = {}
+        self.kept: set[int] = set()
+        """Addresses of the places of resources that were not given away."""
         self._instance: Any = None
 
     def represent(self, thing: Any) -> int:
@@ -134,6 +138,12 @@ class Client:
             self._instance = instance
         return self._instance
 
-    def forget(self, value: Native) -> None:
-        """Free the place of a resource that was not given away; the resource itself goes with the store."""
-        self._component.library.component_resource_any_delete(_pointer(value))
+    def give(self, value: Native) -> Native:
+        """It is another's from now on."""
+        self.kept.discard(_pointer(value))
+        return value
+
+    def close(self) -> None:
+        """Free the places of what it has kept; the resources themselves go with the store."""
+        while self.kept:
+            self._component.library.component_resource_any_delete(self.kept.pop())

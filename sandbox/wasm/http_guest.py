@@ -85,6 +85,7 @@ class HttpGuest:
         except OSError as error:
             return Failure(None, str(error))
         finally:
+            scope.client.close()
             library.store_delete(store)
             if scopes.get(context) is scope:  # another thread's store may have its address by now
                 del scopes[context]
@@ -119,6 +120,8 @@ class HttpGuest:
         self.linker.request.lower(scope, IncomingRequest(scope.exchange), address)
         self.linker.outparam.lower(scope, ResponseOutparam(scope.exchange), address + ctypes.sizeof(Value))
         error = self._library.component_func_call(function, scope.context, address, 2, None, 0)
+        for place in range(2):
+            self._library.component_val_delete(address + place * ctypes.sizeof(Value))
         return self._failure(error) if error else None
 
     def _config(self, scope: HttpScope) -> Any:
