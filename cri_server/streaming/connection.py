@@ -95,8 +95,8 @@ class Connection(asyncio.Protocol):
     def write(self, *pieces: Buffer) -> None:
         """At once, or when the client takes it."""
         self.last_used = self._loop.time()
-        if not self.gone.done() and (something := [piece for piece in pieces if piece]):
-            self._transport.writelines(something)  # of Python 3.12: nothing in it would be tried again and again
+        if not self.gone.done():
+            self._transport.write(b"".join(pieces))  # writelines of Python 3.12.0 to 3.13.1 never says that it is full
 
     async def taken(self) -> None:
         """Return when the kernel has all that was written. Raises ClientGone."""

@@ -1,34 +1,11 @@
 import asyncio
 import socket
 import struct
-from typing import cast
 
 from cri_server.streaming.connection import Connection
 
 RESET = struct.pack("ii", 1, 0)
 """As ``SO_LINGER``: what is closed is reset."""
-
-
-def test_nothing_is_written_when_there_is_nothing() -> None:
-    connection_is_there: list[Connection] = []
-
-    class Transport:
-        def __init__(self) -> None:
-            self.written: list[list[bytes]] = []
-
-        def writelines(self, pieces: list[bytes]) -> None:
-            self.written.append(pieces)
-
-    async def scenario() -> None:
-        connection = Connection(connection_is_there.append)
-        transport = Transport()
-        connection._transport = cast(asyncio.Transport, transport)
-        connection.write(b"")
-        connection.write(b"head", memoryview(b""), b"body")
-        connection.write()
-        assert transport.written == [[b"head", b"body"]]
-
-    asyncio.run(scenario())
 
 
 def test_a_client_that_has_reset_while_nothing_was_read_from_it() -> None:
