@@ -17,6 +17,8 @@ from tests.prerequisites import require_root
 from tests.wasmlet_server import WasmletServer
 
 _SECONDS_TO_HAPPEN = 30
+_SECONDS_TO_PULL = 240
+"""Whole interpreters are compiled, and other tests may run."""
 
 
 class RealNode:
@@ -37,7 +39,9 @@ class RealNode:
     def pull(self, name: str) -> str:
         """Reference of the image of a guest, on the node."""
         reference = push_artifact(self.registry.address, name, guest(name))
-        self.call("PullImage", image=cri.ImageSpec(image=reference))
+        with self.client as client:
+            request = cri.PullImageRequest(image=cri.ImageSpec(image=reference))
+            client.call("PullImage", request, timeout=_SECONDS_TO_PULL)
         return reference
 
     def pod_config(self, name: str, **fields: Any) -> cri.PodSandboxConfig:
