@@ -87,6 +87,8 @@ class ContainerPlan:
             listen=[port.number for port in self.ports],
             socket_shim=self.socket_shim,
             network=self.network,
+            asks_host=self.command.program.asks_host,
+            container_name=self.config.metadata.name,
             opens_sockets=self.command.program.opens_sockets,
             calls_http=self.command.program.calls_http,
             http=self.http._asdict() if self.http else {},
@@ -110,9 +112,10 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
         await _serve_http(runtime, plan)
     else:
         plan.ports = _ports(runtime, plan)
-    check_seccomp(config, policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports)))
+    policy = policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports), program.asks_host)
+    check_seccomp(config, policy)
     if needs_shim(program, len(plan.ports), config.linux.security_context):
-        plan.socket_shim = await socket_shim(runtime, len(plan.ports))
+        plan.socket_shim = await socket_shim(runtime, len(plan.ports), program.asks_host)
     return plan
 
 

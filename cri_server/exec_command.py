@@ -33,6 +33,7 @@ _SCRIPT = b"#!"
 class ExecCommand(NamedTuple):
     argv: list[str]
     program: ProgramSpec
+    asks_host: bool
     opens_sockets: bool
     calls_http: bool
     needs_shim: bool
@@ -41,7 +42,8 @@ class ExecCommand(NamedTuple):
 def _command(container: Container, argv: list[str], program: Program) -> ExecCommand:
     context = container.config.linux.security_context
     shim = needs_shim(program, 0, context)
-    return ExecCommand(argv, program_spec(program), program.opens_sockets, program.calls_http, shim)
+    uses = (program.asks_host, program.opens_sockets, program.calls_http)
+    return ExecCommand(argv, program_spec(program), *uses, shim)
 
 
 async def find_command(runtime: Runtime, sandbox: Sandbox, container: Container, words: Sequence[str]) -> ExecCommand:
@@ -126,7 +128,8 @@ async def _without_file(runtime: Runtime, sandbox: Sandbox, container: Container
     name = words[0]
     if name in _own_names(container):
         own = container.guest
-        return ExecCommand([*words], own.program, own.opens_sockets, own.calls_http, bool(own.socket_shim))
+        uses = (own.asks_host, own.opens_sockets, own.calls_http)
+        return ExecCommand([*words], own.program, *uses, bool(own.socket_shim))
     command = _command_name(name)
     if not command or _refuses_toolbox(sandbox):
         raise _not_found(runtime, sandbox, name)

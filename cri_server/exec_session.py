@@ -58,7 +58,7 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
     """Returns when it runs. Raises CommandFailed, WrongState, SandboxError, ImageStoreError."""
     sandbox = runtime.sandbox(container.record.sandbox_id)
     command = await find_command(runtime, sandbox, container, words)
-    shim = await socket_shim(runtime, 0) if command.needs_shim else []
+    shim = await socket_shim(runtime, 0, command.asks_host) if command.needs_shim else []
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, wanted.tty)
     return await running_process(sandbox).execute(_guest(container, command, shim, wanted.tty), streams)
 
@@ -78,6 +78,8 @@ def _guest(container: Container, command: ExecCommand, shim: list[str], tty: boo
         calls_http=command.calls_http,
         http={},
         http_components=[],
+        asks_host=command.asks_host,
+        container_name=container.config.metadata.name,
         tty=tty,
     )
 

@@ -22,11 +22,11 @@ def needs_shim(program: Program, listeners: int, context: cri.LinuxContainerSecu
         return False
     is_partly_readonly = any(not path.startswith(_NEVER_THERE) for path in context.readonly_paths)
     is_readonly = context.readonly_rootfs or is_partly_readonly
-    return bool(listeners) or (not program.begins_early and (program.accepts or is_readonly))
+    return bool(listeners) or (not program.begins_early and (program.accepts or program.asks_host or is_readonly))
 
 
-async def socket_shim(runtime: Runtime, listeners: int) -> list[str]:
+async def socket_shim(runtime: Runtime, listeners: int, asks_host: bool) -> list[str]:
     """Paths of the front and the back for so many listening sockets. Raises what the store says."""
-    texts = [preview1_shim.front(), preview1_shim.back(listeners)]
+    texts = [preview1_shim.front(), preview1_shim.back(listeners, takes_input=asks_host)]
     paths = [await runtime.images.runtime_module(text.encode(), "the socket shim", _HOLDER) for text in texts]
     return [str(path) for path in paths]

@@ -22,7 +22,7 @@ async def load_toolbox(runtime: Runtime, program: Program) -> None:
     """Once it is compiled: what a pod loads by itself when it is first used there takes memory of its own."""
     await runtime.pods.load(program_spec(program))
     if needs_shim(program, 0, cri.LinuxContainerSecurityContext()):
-        await runtime.pods.load_shim(await socket_shim(runtime, 0))
+        await runtime.pods.load_shim(await socket_shim(runtime, 0, program.asks_host))
 
 
 async def warm_zygote(runtime: Runtime) -> None:

@@ -105,10 +105,16 @@ def _module(wasm: bytes) -> tuple[Facts, bytes]:
     code = bytes(module.serialize())
     entries = imports.entries_of_module(module)
     unmet = imports.unmet_by_module(engine, module)
-    accepts = imports.module_accepts(module)
-    is_command, begins_early = COMMAND_ENTRY in entries, has_start_section(wasm)
     facts = Facts(
-        *("module", tuple(unmet), tuple(entries), is_command, accepts, False, False, begins_early),
+        kind="module",
+        unmet_imports=tuple(unmet),
+        entries=tuple(entries),
+        is_command=COMMAND_ENTRY in entries,
+        accepts=imports.module_accepts(module),
+        asks_host=imports.module_asks_host(module),
+        opens_sockets=False,
+        calls_http=False,
+        begins_early=has_start_section(wasm),
         handles_http=False,
         code_digest=digest_of(code),
     )
@@ -124,7 +130,7 @@ def _component(wasm: bytes) -> tuple[Facts, bytes]:
     runs, sockets = imports.component_runs(component), imports.component_opens_sockets(engine, component)
     calls = imports.component_calls_http(engine, component)
     facts = Facts(
-        *("component", tuple(unmet), (), runs, False, sockets, calls, False),
+        *("component", tuple(unmet), (), runs, False, False, sockets, calls, False),
         handles_http=handles,
         code_digest=digest_of(code),
     )

@@ -17,6 +17,8 @@ class Facts(NamedTuple):
     """A module: it exports ``_start``; a component: ``wasi:cli/run``."""
     accepts: bool
     """A module of WASI preview 1 that imports the function by which listening sockets are used."""
+    asks_host: bool
+    """A module that imports functions of wasmlet's own."""
     opens_sockets: bool
     """A component that imports of ``wasi:sockets`` what it takes to speak."""
     calls_http: bool

@@ -61,6 +61,8 @@ class Program:
     """``entry`` is there (a component: it exports ``wasi:cli/run``)."""
     accepts: bool = False
     """A module of WASI preview 1 that uses listening sockets."""
+    asks_host: bool = False
+    """A module that imports functions of wasmlet's own."""
     opens_sockets: bool = False
     """A component that uses ``wasi:sockets``."""
     calls_http: bool = False

@@ -71,6 +71,7 @@ class LooseFiles:
             opens_sockets=facts.opens_sockets,
             calls_http=facts.calls_http,
             begins_early=facts.begins_early,
+            asks_host=facts.asks_host,
         )
 
     async def hold(self, descriptor: int, name: str, holder: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import wasmtime
 from wasmtime import component as components
 
+from image_store import host_interface
+
 _RUN = "wasi:cli/run@0.2.0"
 _HANDLER = "wasi:http/incoming-handler@0.2.0"
 _ACCEPT = ("wasi_snapshot_preview1", "sock_accept")
@@ -18,12 +20,15 @@ _MISSING = "implementation is missing"
 _STARTS_NOTHING = "resource limit exceeded"
 _OF_RESOURCE = re.compile(r"\[(method|static|constructor)\]([^.]+)")
 _MOST_NAMES = 200
+_I32 = wasmtime.ValType.i32()
 
 
 def unmet_by_module(engine: wasmtime.Engine, module: wasmtime.Module) -> list[str]:
     """As ``"module"."name"``. Of a known name but of another type: wasmtime's own words."""
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
+    for name, count in host_interface.PARAMETERS.items():
+        linker.define_func(host_interface.MODULE, name, wasmtime.FuncType([_I32] * count, [_I32]), _never_called)
     store = wasmtime.Store(engine)
     unmet = [_quoted(item.module, item.name or "") for item in module.imports if not _is_defined(linker, store, item)]
     return unmet[:_MOST_NAMES] or _mismatch_of_module(linker, module)
@@ -43,6 +48,14 @@ def _mismatch_of_module(linker: wasmtime.Linker, module: wasmtime.Module) -> lis
     except wasmtime.WasmtimeError as error:
         return [_one_line(error)]
     return []
+
+
+def module_asks_host(module: wasmtime.Module) -> bool:
+    return any(item.module == host_interface.MODULE for item in module.imports)
+
+
+def _never_called(*_: int) -> int:
+    raise AssertionError("nothing of the program is run here")
 
 
 def module_accepts(module: wasmtime.Module) -> bool:

@@ -185,6 +185,7 @@ class Programs:
             unmet_imports=facts.unmet_imports,
             has_command_entry=facts.has_entry(entry),
             accepts=facts.accepts,
+            asks_host=facts.asks_host,
             opens_sockets=facts.opens_sockets,
             calls_http=facts.calls_http,
             begins_early=facts.begins_early,

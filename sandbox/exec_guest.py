@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from sandbox import guest_process
 from sandbox.guest_fork import fork_guest
+from sandbox.pod_questions import PodGuest
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Loaded
@@ -71,6 +72,14 @@ class ExecGuest:
             os.close(null)
         self.spec = self.spec._replace(env=[])  # later guests of the pod inherit what is held here
         self._watch()
+
+    def guests(self, group: str) -> list[PodGuest]:
+        """Itself, if it runs."""
+        if self._pidfd < 0:
+            return []
+        spec = self.spec
+        names = (spec.container_name, "exec", spec.argv)
+        return [PodGuest(self.pid, self._pidfd, *names, spec.uid, self.started_at, group)]
 
     def kill(self) -> None:
         if self._pidfd >= 0:

@@ -4,6 +4,7 @@ import os
 
 from sandbox import guest_process, syscalls
 from sandbox.errors import SandboxError
+from sandbox.pod_questions import Asker
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.guest import Prepared
@@ -20,13 +21,18 @@ def fork_guest(
     theirs: list[int],
     listeners: list[int],
 ) -> int:
-    """The process' number. ``folder``, ``theirs``, ``listeners``: see ``guest_process.main``. Raises SandboxError."""
+    """The process' number. ``folder``, ``theirs``, ``listeners``: see ``guest_process.main``. Raises SandboxError,
+    OSError."""
     own_score = os.pread(pod.oom_score, _SCORE_BYTES, 0)
+    asker = Asker(pod.loop, pod.layout, pod.guests, spec.uid) if spec.asks_host else None
     _set_oom_score(pod, b"%d" % spec.oom_score_adj)
     pid = syscalls.fork()
     if pid == 0:
-        guest_process.main(spec, prepared, pod.layout, group, folder, theirs, listeners)
+        questions = asker.theirs if asker is not None else -1
+        guest_process.main(spec, prepared, pod.layout, group, folder, theirs, listeners, questions)
     _set_oom_score(pod, own_score)
+    if asker is not None:
+        asker.follow(pid)
     if pid < 0:
         raise SandboxError(
             f"container {spec.container_id} cannot be started: no process can be made; raise pids limits"

@@ -49,6 +49,7 @@ def prepare(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> guest.
         socket_shim=_shim(spec, loaded, files),
         network=spec.network if spec.opens_sockets else network_access.NONE,
         denies_calls=spec.calls_http and not network_access.calls_out(spec.network),
+        host_network=spec.network if spec.asks_host else network_access.NONE,
     )
     return guest.prepare(loaded, setup)
 
@@ -68,16 +69,18 @@ def main(
     folder: int,
     descriptors: list[int],
     listeners: list[int],
+    questions: int,
 ) -> NoReturn:
     """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3.
-    ``listeners``: its listening sockets; of one that is given requests then the folder of pipes.
+    ``listeners``: its listening sockets; of one that is given requests then the folder of pipes. ``questions``: the
+    socket by which it asks the pod process, -1 for none.
     """
     try:
         _take_descriptors(descriptors)
         if prepared.http is not None:
             _supervise(spec, prepared, layout, group, folder, listeners)
         syscalls.heed_sigterm()
-        instance = _prepare(spec, prepared, layout, group, folder, listeners)
+        instance = _prepare(spec, prepared, layout, group, folder, listeners, questions)
     except (SandboxError, OSError) as error:
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
@@ -118,11 +121,12 @@ def _prepare(
     group: str,
     folder: int,
     listeners: list[int],
+    questions: int,
 ) -> guest.Instance:
-    _confine(spec, prepared, layout, group, folder, listeners)
+    _confine(spec, prepared, layout, group, folder, listeners, questions)
     _close_ways(spec, prepared)
     # A module's start section runs: the guest's first instructions.
-    instance = guest.instantiate(prepared, listeners)
+    instance = guest.instantiate(prepared, listeners, questions)
     os.close(prepared.loaded.descriptor)
     return instance
 
@@ -134,15 +138,19 @@ def _confine(
     group: str,
     folder: int,
     listeners: list[int],
+    questions: int = -1,
 ) -> None:
     os.setsid()
     if spec.tty:
         syscalls.control_terminal(0)
+        if spec.asks_host:
+            syscalls.give_keys(0)
     syscalls.set_process_name(b"wasmlet-guest")
     cgroup.enter_guest_group(layout, group)
     _enter_root(folder)
     _drop_rights(spec)
-    syscalls.close_descriptors(REPORT + 1, [prepared.loaded.descriptor, *listeners])
+    asked = [questions] if questions >= 0 else []
+    syscalls.close_descriptors(REPORT + 1, [prepared.loaded.descriptor, *listeners, *asked])
 
 
 def _supervise(
@@ -180,11 +188,12 @@ def _close_ways_of_worker(spec: GuestSpec, prepared: guest.Prepared, handler: Ht
 def _close_ways(spec: GuestSpec, prepared: guest.Prepared) -> None:
     """To code that was not there before, and to the kernel."""
     syscalls.seal_code(prepared.loaded.engine.proc_exit.code)
+    syscalls.seal_code(prepared.loaded.engine.absent_host.code)
     if prepared.loaded.engine.denied_calls is not None:
         syscalls.seal_code(prepared.loaded.engine.denied_calls.code)
     if prepared.socket_shim is not None:
         syscalls.seal_code(prepared.socket_shim.sockets.code)
-    policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, bool(spec.listen))
+    policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, bool(spec.listen), spec.asks_host)
     next(made for known, made in _FILTERS if known is policy).install()
 
 

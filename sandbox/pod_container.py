@@ -22,6 +22,7 @@ from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from sandbox.exec_guest import START_SECONDS, ExecGuest
 from sandbox.guest_fork import fork_guest
 from sandbox.place_names import HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER
+from sandbox.pod_questions import PodGuest
 from sandbox.shared_number import shared_number
 from sandbox.specs import GuestSpec, Run
 from sandbox.surroundings import Surroundings
@@ -32,6 +33,8 @@ from sandbox.wasm.guest import TRAPPED, HttpPrepared, Prepared
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
 _DIGITS = 20
+_SHOWN_WORDS, _SHOWN_CHARACTERS = 32, 200
+"""Of a command, to the pod's guests."""
 _REASON_CHARACTERS = 4000
 """So that it fits a packet, however it is encoded."""
 
@@ -69,6 +72,7 @@ class PodContainer:
         self._memory_limit = 0
         self._memory_cell: ctypes.c_uint64 | None = None
         """Of a container that is given requests: its workers look here before each."""
+        self._command: list[str] = []
         self._pid = -1
         self._pidfd = -1
         self._report = -1
@@ -94,6 +98,7 @@ class PodContainer:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
             self._pid = fork_guest(self._pod, self.spec, prepared, self._group, self.folder, theirs, listeners)
+            self._command = [word[:_SHOWN_CHARACTERS] for word in self.spec.argv[:_SHOWN_WORDS]]
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
             for descriptor in {*theirs, *listeners}:
@@ -109,6 +114,17 @@ class PodContainer:
         calls = engine.client_component(client, self._files[HTTP_CLIENT])
         self._memory_cell = shared_number(self.spec.memory_limit)
         return prepared._replace(http=HttpPrepared(found, calls, self._memory_cell, self.spec.network))
+
+    def guests(self) -> list[PodGuest]:
+        """Its own and those that are executed beside it, as far as they run."""
+        if self._pidfd < 0:
+            return []
+        spec, run = self.spec, self.run
+        own = PodGuest(
+            *(self._pid, self._pidfd, spec.container_name, "container", self._command),
+            *(spec.uid, run.started_at, self._group),
+        )
+        return [own, *(guest for each in self.execs for guest in each.guests(self._group))]
 
     def signal(self, number: int) -> None:
         if self._pidfd >= 0:

@@ -49,6 +49,7 @@ from sandbox.guest_process import REPORT
 from sandbox.place_names import PROGRAM, cgroup_folder
 from sandbox.pod_clients import PodClients
 from sandbox.pod_container import PodContainer
+from sandbox.pod_questions import PodGuest
 from sandbox.seccomp.filter import pod_filter
 from sandbox.specs import GuestSpec, PodSpec
 from sandbox.surroundings import Surroundings
@@ -173,7 +174,10 @@ class PodProcess:
 
     def surround(self, layout: cgroup.Layout) -> None:
         """From now on containers can be started. ``layout``: with the pod's group as its root."""
-        self._surroundings = Surroundings(self._loop, layout, self._oom_score)
+        self._surroundings = Surroundings(self._loop, layout, self._oom_score, self._guests)
+
+    def _guests(self) -> list[PodGuest]:
+        return [guest for container in self._containers.values() for guest in container.guests()]
 
     def heed(self, termination: int) -> None:
         """End, after the guests, once this descriptor is readable."""

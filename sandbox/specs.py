@@ -94,9 +94,14 @@ class GuestSpec(NamedTuple):
     listen: list[int] = []  # noqa: RUF012
     """TCP ports whose listening sockets the guest, a module, gets from descriptor 3 on."""
     socket_shim: list[str] = []  # noqa: RUF012
-    """Paths of the compiled code of the shim's front and back, for a module; one with listening sockets needs it."""
+    """Paths of the compiled code of the shim's front and back, for a module; one needs it that has listening sockets
+    or asks the host."""
     network: str = network_access.FULL
     """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
+    asks_host: bool = False
+    """It is a module that imports functions of wasmlet's own (see ``image_store.host_interface``)."""
+    container_name: str = ""
+    """As its pod calls it: what the pod's guests are told."""
     opens_sockets: bool = False
     """It is a component that uses ``wasi:sockets``; any other guest's process can make no socket."""
     calls_http: bool = False

@@ -67,6 +67,14 @@ _SECCOMP_MODE_FILTER = 2
 _HIGHEST_DESCRIPTOR = (1 << 32) - 1
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
 _TIOCSCTTY, _TIOCSWINSZ = 0x540E, 0x5414
+_TCGETS, _TCSETS = 0x5401, 0x5402
+_MODES = struct.Struct("=IIIIB19s")
+"""The kernel's ``struct termios``."""
+_INPUT_CHANGES = 0x5EB
+"""IGNBRK, BRKINT, PARMRK, ISTRIP, INLCR, IGNCR, ICRNL, IXON."""
+_OPOST = 0x1
+_LINES = 0x804B
+"""ISIG, ICANON, ECHO, ECHONL, IEXTEN."""
 _WINDOW_SIZE = struct.Struct("=4H")
 _SIGNAL_SET_BYTES = 128
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -250,6 +258,18 @@ def set_window_size(terminal: int, width: int, height: int) -> None:
 def control_terminal(terminal: int) -> None:
     """The calling process, leader of a session without a terminal, is interrupted by what is typed there."""
     _checked(_ioctl(terminal, _TIOCSCTTY, None))
+
+
+def give_keys(terminal: int) -> None:
+    """The terminal gives what is typed as it is typed, and shows what is written as it is written: no echo, no lines,
+    no signals. Raises OSError."""
+    modes = ctypes.create_string_buffer(_MODES.size)
+    _checked(_ioctl(terminal, _TCGETS, ctypes.addressof(modes)))
+    incoming, outgoing, control, local, discipline, letters = _MODES.unpack(modes.raw)
+    modes.raw = _MODES.pack(
+        incoming & ~_INPUT_CHANGES, outgoing & ~_OPOST, control, local & ~_LINES, discipline, letters
+    )
+    _checked(_ioctl(terminal, _TCSETS, ctypes.addressof(modes)))
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

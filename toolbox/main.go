@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"wasmlet.dev/toolbox/applets"
+	"wasmlet.dev/toolbox/host"
 	"wasmlet.dev/toolbox/program"
+	"wasmlet.dev/toolbox/terminal"
 )
 
 func main() {
@@ -18,15 +20,30 @@ func main() {
 		Args:    os.Args,
 		Env:     os.Environ(),
 		Dir:     workingDirectory(),
-		Stdin:   os.Stdin,
+		Stdin:   host.Stdin(),
 		Stdout:  program.Output{Writer: os.Stdout},
 		Stderr:  program.Output{Writer: os.Stderr},
+	}
+	if _, _, err := host.TerminalSize(); err == nil {
+		sitDown(process)
 	}
 	if len(process.Args) == 0 {
 		process.Args = []string{"toolbox"}
 	}
 	process.Programs = program.NewPrograms(applets.All, process)
 	os.Exit(program.Run(run, process))
+}
+
+// sitDown makes the standard streams a terminal, which the runtime gives as it is: raw. ^C ends the command.
+func sitDown(process *program.Process) {
+	seat := terminal.New(process.Stdin, os.Stdout, host.TerminalSize)
+	process.Terminal = seat
+	ctx, cancel := context.WithCancelCause(process.Context)
+	seat.OnInterrupt(func() { cancel(program.ErrInterrupted) })
+	process.Context = ctx
+	process.Stdin = program.Input{Reader: seat, Context: ctx}
+	process.Stdout = program.Output{Writer: seat, Context: ctx}
+	process.Stderr = program.Output{Writer: seat, Context: ctx}
 }
 
 // The runtime tells it by PWD: WASI has none.

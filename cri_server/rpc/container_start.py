@@ -69,7 +69,8 @@ async def _refresh_program(runtime: Runtime, container: Container) -> None:
         )
     fresh = container.guest._replace(program=program._replace(compiled=str(compiled)))
     if fresh.socket_shim:
-        fresh = fresh._replace(socket_shim=await socket_shim(runtime, len(fresh.listen)))
+        shim = await socket_shim(runtime, len(fresh.listen), fresh.asks_host)
+        fresh = fresh._replace(socket_shim=shim)
     if fresh.http:
         fresh = fresh._replace(http_components=await http_components(runtime))
     if fresh != container.guest:

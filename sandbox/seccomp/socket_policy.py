@@ -2,7 +2,8 @@
 
 A module of WASI preview 1 uses listening sockets that it was given, and makes none. A component makes its own, of the
 internet's families and protocols alone; what its pod does not let it do with them is refused here once more, below
-WASI. Whoever connects looks names up as well, in its own process: the C library's resolver asks by UDP.
+WASI. A module that asks the host gets its sockets as a component does. Whoever connects looks names up as well, in its
+own process: the C library's resolver asks by UDP.
 """
 
 from typing import NamedTuple
@@ -86,12 +87,24 @@ _OF_COMPONENTS = {
 TO_SERVE = (*GIVEN_SOCKETS.allowed, "timerfd_settime")
 """Of a worker that gives requests to a component: a thread of it that waits is woken by a timer."""
 
-ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values())
+_FOR_ANSWERS = ("statfs", "fchmodat")
+"""What the host does for a module that asks it, beside sockets."""
+_OF_ASKERS = {
+    access: SocketPolicy(tuple(sorted({*policy.allowed, *GIVEN_SOCKETS.allowed, *_FOR_ANSWERS})), policy.conditional)
+    for access, policy in _OF_COMPONENTS.items()
+}
+
+ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values(), *_OF_ASKERS.values())
 
 
-def policy_of(access: str, opens_sockets: bool, calls_http: bool, listens: bool) -> SocketPolicy:
+def policy_of(
+    access: str, opens_sockets: bool, calls_http: bool, listens: bool, asks_host: bool = False
+) -> SocketPolicy:
     """``access``: one of ``network_access.ALL``; ``opens_sockets``: of a component that makes its own; ``calls_http``:
-    of one for which HTTP calls are made; ``listens``: of a module that is given some."""
+    of one for which HTTP calls are made; ``listens``: of a module that is given some; ``asks_host``: of one to which
+    the host gives answers, and sockets too."""
+    if asks_host:
+        return _OF_ASKERS[access]
     if opens_sockets:
         return _OF_COMPONENTS[access]
     if calls_http and network_access.calls_out(access):

@@ -7,8 +7,10 @@ import ctypes
 import os
 from typing import Any
 
+from image_store import host_interface
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
+from sandbox.wasm.absent_host import AbsentHost
 from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.denied_calls import DeniedCalls
 from sandbox.wasm.http_client import ClientCodecs, ClientComponent, find_client_exports
@@ -64,6 +66,7 @@ class Engine:
         self.library.wasmtime_config_parallel_compilation_set(config, False)
         self.pointer = self.library.wasm_engine_new_with_config(config)
         self.proc_exit = ProcExit(self.library)
+        self.absent_host = AbsentHost(self.library)
         self._linker: Any = None
         self._component_linker: Any = None
         self._denying_linker: Any = None
@@ -85,6 +88,7 @@ class Engine:
         linker = self.library.wasmtime_linker_new(self.pointer)
         self._check(self.library.wasmtime_linker_define_wasi(linker), "WASI preview 1")
         self._check(self.proc_exit.define(linker), "WASI preview 1")
+        self._check(self.absent_host.define(linker), host_interface.MODULE)
         return linker
 
     def socket_shim(self, names: list[str], front: int, back: int) -> SocketShim:

@@ -55,6 +55,8 @@ class WasiSetup(NamedTuple):
     """What a component may do with sockets of its own, one of ``network_access.ALL``."""
     denies_calls: bool = False
     """Of a component that makes HTTP calls from a pod that may not."""
+    host_network: str = network_access.NONE
+    """What a module may do with sockets that it asks the host for."""
 
 
 class Outcome(NamedTuple):
@@ -98,6 +100,7 @@ class Prepared(NamedTuple):
     network: str
     linked: Any
     """As ``Loaded.linked``, unless the pod may not do all that this links."""
+    host_network: str
     http: HttpPrepared | None = None
 
 
@@ -128,13 +131,15 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         socket_shim=setup.socket_shim,
         network=setup.network,
         linked=loaded.engine.denying_linker if setup.denies_calls else loaded.linked,
+        host_network=setup.host_network,
     )
 
 
-def instantiate(prepared: Prepared, listeners: list[int] | None = None) -> Instance:
+def instantiate(prepared: Prepared, listeners: list[int] | None = None, questions: int = -1) -> Instance:
     """After the fork: the instance, ready to run its first instruction. Raises StartFailure.
 
-    ``listeners``: descriptors of the listening sockets for a module with a shim.
+    ``listeners``: descriptors of the listening sockets for a module with a shim; ``questions``: of the socket by which
+    it asks the pod process.
     """
     loaded = prepared.loaded
     library = loaded.engine.library
@@ -144,7 +149,7 @@ def instantiate(prepared: Prepared, listeners: list[int] | None = None) -> Insta
         library.wasmtime_context_set_wasi_http(context)
         functions = _instantiate_component(prepared, context)
     else:
-        functions = _instantiate_module(prepared, context, listeners or [])
+        functions = _instantiate_module(prepared, context, listeners or [], questions)
     memory_limit.limit(library, loaded.store, loaded.memory_limit, prepared.memory_limit)
     return Instance(prepared, context, functions)
 
@@ -199,10 +204,11 @@ def _wasi_config(library: Library, prepared: Prepared) -> Any:
     return config
 
 
-def _instantiate_module(prepared: Prepared, context: Any, listeners: list[int]) -> tuple[int, ...]:
+def _instantiate_module(prepared: Prepared, context: Any, listeners: list[int], questions: int) -> tuple[int, ...]:
     loaded, room = prepared.loaded, prepared.room
     if prepared.socket_shim is not None:
-        prepared.socket_shim.instantiate(context, loaded.code, room + _INSTANCE, listeners)
+        place, access = room + _INSTANCE, prepared.host_network
+        prepared.socket_shim.instantiate(context, loaded.code, place, listeners, questions, access)
     else:
         instantiate_pre = loaded.engine.library.wasmtime_instance_pre_instantiate
         _check(prepared, instantiate_pre(prepared.linked, context, room + _INSTANCE, room + _TRAP))

@@ -6,7 +6,7 @@ others to the native WASI, which finds the guest's memory as one that the back e
 
 Guests take listening sockets from descriptor 3 on. The native descriptors from 3 on move up for that:
 
-    0 to 2                      native
+    0 to 2                      native; 0 the host's of a guest that asks it, so that it can read without waiting
     3 to 2 + listeners          listening sockets
     from there to FIRST_SOCKET  native, less the number of listeners
     FIRST_SOCKET and above      accepted sockets
@@ -87,8 +87,8 @@ def _trampoline(place: int, name: str) -> str:
     )
 
 
-def back(listeners: int) -> str:
-    """``listeners``: how many listening sockets the guest has."""
+def back(listeners: int, takes_input: bool = False) -> str:
+    """``listeners``: how many listening sockets the guest has; ``takes_input``: the host is its standard input."""
     names = list(PARAMETERS)
     native = [f'(import "wasi_snapshot_preview1" "{name}" (func $native_{name}{_signature(name)}))' for name in names]
     host = [
@@ -102,22 +102,23 @@ def back(listeners: int) -> str:
             *native,
             *host,
             '(export "memory" (memory 0))',
-            _numbering(listeners),
+            _numbering(listeners, takes_input),
             _explanation(),
-            *(_function(name, listeners) for name in names),
+            *(_function(name, bool(listeners) or takes_input) for name in names),
             "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
             ")\n",
         ]
     )
 
 
-def _numbering(listeners: int) -> str:
+def _numbering(listeners: int, takes_input: bool) -> str:
     """``native`` and ``guest`` turn a descriptor of one side into the other's."""
+    is_input = "(i32.eqz (local.get $fd))" if takes_input else "(i32.const 0)"
     return f"""\
 (func $is_socket (param $fd i32) (result i32)
-  (i32.or
+  (i32.or {is_input} (i32.or
     (i32.lt_u (i32.sub (local.get $fd) (i32.const {FIRST_LISTENER})) (i32.const {listeners}))
-    (i32.ge_u (local.get $fd) (i32.const {FIRST_SOCKET}))))
+    (i32.ge_u (local.get $fd) (i32.const {FIRST_SOCKET})))))
 (func $native (param $fd i32) (result i32)
   (select (local.get $fd) (i32.sub (local.get $fd) (i32.const {listeners}))
     (i32.lt_u (local.get $fd) (i32.const {FIRST_LISTENER}))))
@@ -159,14 +160,14 @@ def _explanation() -> str:
     (local.get $links) (local.get $size) (local.get $modified)))"""
 
 
-def _function(name: str, listeners: int) -> str:
-    return f"(func ${name}{_signature(name)}{_body(name, listeners)})"
+def _function(name: str, waits_by_host: bool) -> str:
+    return f"(func ${name}{_signature(name)}{_body(name, waits_by_host)})"
 
 
-def _body(name: str, listeners: int) -> str:
+def _body(name: str, waits_by_host: bool) -> str:
     if name == "poll_oneoff":
-        return _poll() if listeners else f" {_native_call(name)}"
-    if name == "fd_read" and listeners:
+        return _poll() if waits_by_host else f" {_native_call(name)}"
+    if name == "fd_read" and waits_by_host:
         return _choice(f"(i32.or (i32.eqz (local.get 0)) {_any_socket(name)})", _of_socket(name), _native_call(name))
     if name == "fd_renumber":
         return _renumber()

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import read_only, socket_calls
+from image_store import host_interface
+from sandbox import network_access, read_only, socket_calls
+from sandbox.wasm.host_calls import DATAGRAM, HostCalls
 from sandbox.wasm.library import Library, RawHostFunction
 from sandbox.wasm.preview1_functions import I32
 from sandbox.wasm.preview1_shim import FIRST_LISTENER, FIRST_SOCKET, HOST_FUNCTIONS
@@ -24,6 +26,8 @@ _SUCCESS, _AGAIN, _BADF, _FAULT, _INVAL, _IO, _NOTSUP, _ROFS = 0, 6, 8, 21, 28, 
 _ERRNOS = {
     errno.EACCES: 2,
     errno.EADDRINUSE: 3,
+    errno.EADDRNOTAVAIL: 4,
+    errno.EAFNOSUPPORT: 5,
     errno.EAGAIN: _AGAIN,
     errno.EBADF: _BADF,
     errno.ECONNABORTED: 13,
@@ -45,6 +49,12 @@ _ERRNOS = {
     errno.EPERM: 63,
     errno.EPIPE: 64,
     errno.EPROTO: 65,
+    errno.ELOOP: 32,
+    errno.ENAMETOOLONG: 37,
+    errno.ENOENT: 44,
+    errno.ENOTDIR: 54,
+    errno.EROFS: 69,
+    errno.EINPROGRESS: 26,
     errno.ETIMEDOUT: 73,
 }
 _NO_DIRECTORY = b"\1" + bytes(7)
@@ -60,6 +70,7 @@ _REALTIME, _MONOTONIC = 0, 1
 _ABSOLUTE = 1
 _HANGUP = 1
 _FIRST_OF_FILES = FIRST_LISTENER
+_UNKNOWN_KIND, _CHARACTER_DEVICE = 0, 2
 _MILLISECOND = 1_000_000
 
 _SLOT = 16
@@ -88,6 +99,12 @@ class Sockets:
         self._functions: list[tuple[struct.Struct, Callable[..., int]]] = [
             (_arguments(types), getattr(self, f"_{name}")) for name, types in HOST_FUNCTIONS.items()
         ]
+        self._host_calls = HostCalls(self._read, self._write, self._adopt, self._open_descriptor)
+        counts = host_interface.PARAMETERS.values()
+        self._functions += [
+            (_arguments((I32,) * count), function)
+            for count, function in zip(counts, self._host_calls.functions, strict=True)
+        ]
         self._callback = RawHostFunction(self._call)
         self.code = int(ctypes.cast(self._callback, ctypes.c_void_p).value or 0)
         """Address of the few instructions that ctypes made for it, in memory that it can write to."""
@@ -97,6 +114,8 @@ class Sockets:
         """The kernel's descriptor by the guest's."""
         self._untouched: set[int] = set()
         """Listening sockets of which the guest has neither asked for the flags nor set them."""
+        self._datagrams: set[int] = set()
+        self._input_waits = True
 
     def define(self, linker: Any, module: bytes) -> Any:
         """What the shim calls. An error of wasmtime's, or None."""
@@ -110,12 +129,46 @@ class Sockets:
                 return error
         return None
 
-    def attach(self, context: Any, memory: int, listeners: list[int]) -> None:
-        """Once the guest is there. ``memory``: address of its ``wasmtime_memory_t``; ``listeners``: descriptors."""
+    def define_host(self, linker: Any) -> Any:
+        """What a module may import from wasmlet itself. An error of wasmtime's, or None."""
+        library, module = self._library, host_interface.MODULE.encode()
+        for place, (name, count) in enumerate(host_interface.PARAMETERS.items(), len(HOST_FUNCTIONS)):
+            names = (module, len(module), name.encode(), len(name))
+            kind = library.function_type(count, 0)
+            if error := library.wasmtime_linker_define_func_unchecked(
+                linker, *names, kind, self._callback, place, None
+            ):
+                return error
+        return None
+
+    def attach(
+        self,
+        context: Any,
+        memory: int,
+        listeners: list[int],
+        questions: int = -1,
+        access: str = network_access.NONE,
+    ) -> None:
+        """Once the guest is there. ``memory``: address of its ``wasmtime_memory_t``; ``listeners``: descriptors; the
+        others: see ``HostCalls``."""
         self._context, self._memory = context, memory
         numbers = range(FIRST_LISTENER, FIRST_LISTENER + len(listeners))
         self._open = {_STDIN: _STDIN, **dict(zip(numbers, listeners, strict=True))}
         self._untouched = set(numbers)
+        self._host_calls.attach(questions, access)
+
+    def _adopt(self, descriptor: int, kind: int) -> int:
+        number = FIRST_SOCKET + descriptor
+        while number in self._open:
+            number += 1
+        self._open[number] = descriptor
+        if kind == DATAGRAM:
+            self._datagrams.add(number)
+        return number
+
+    def _open_descriptor(self, number: int) -> int:
+        """Of a socket alone. Raises KeyError."""
+        return self._open[number] if number != _STDIN else self._open[-1]
 
     def _call(self, place: int | None, caller: Any, slots: int, count: int) -> Any:
         arguments, function = self._functions[place or 0]
@@ -160,11 +213,7 @@ class Sockets:
     def _sock_accept(self, number: int, flags: int, result: int) -> int:
         self._at(result, _WORD.size)
         descriptor = socket_calls.accept(self._open[number], bool(flags & _NONBLOCK))
-        accepted = FIRST_SOCKET + descriptor
-        while accepted in self._open:
-            accepted += 1
-        self._open[accepted] = descriptor
-        self._write(result, _WORD.pack(accepted))
+        self._write(result, _WORD.pack(self._adopt(descriptor, _SOCKET_STREAM)))
         return _SUCCESS
 
     def _fd_read(self, number: int, vectors: int, count: int, result: int) -> int:
@@ -178,6 +227,8 @@ class Sockets:
     def _receive(self, number: int, vectors: int, count: int, flags: int, result: int) -> int:
         descriptor = self._open[number]
         self._at(result, _WORD.size)
+        if number == _STDIN and not self._input_waits and not _poll({descriptor: select.POLLIN}, 0):
+            return _AGAIN
         received = socket_calls.receive(descriptor, *self._extent(vectors, count), flags)
         self._write(result, _WORD.pack(received))
         return _SUCCESS
@@ -201,6 +252,7 @@ class Sockets:
     def _fd_close(self, number: int) -> int:
         os.close(self._open.pop(number))
         self._untouched.discard(number)
+        self._datagrams.discard(number)
         return _SUCCESS
 
     def _fd_renumber(self, number: int, to: int) -> int:
@@ -218,16 +270,24 @@ class Sockets:
     def _fd_fdstat_get(self, number: int, result: int) -> int:
         """Go leaves the flags as they are, and cannot serve by a socket that blocks; a plain loop does not ask, and
         cannot serve by one that does not."""
+        if number == _STDIN:
+            waits = 0 if self._input_waits else _NONBLOCK
+            self._write(result, _FDSTAT.pack(_kind_of_input(self._open[number]), waits, _ALL_RIGHTS, _ALL_RIGHTS))
+            return _SUCCESS
         if number in self._untouched:
             self._fd_fdstat_set_flags(number, _NONBLOCK)
         flags = fcntl.fcntl(self._open[number], fcntl.F_GETFL)
         blocks = _NONBLOCK if flags & os.O_NONBLOCK else 0
-        self._write(result, _FDSTAT.pack(_SOCKET_STREAM, blocks, _ALL_RIGHTS, _ALL_RIGHTS))
+        kind = DATAGRAM if number in self._datagrams else _SOCKET_STREAM
+        self._write(result, _FDSTAT.pack(kind, blocks, _ALL_RIGHTS, _ALL_RIGHTS))
         return _SUCCESS
 
     def _fd_fdstat_set_flags(self, number: int, flags: int) -> int:
         if flags & ~_NONBLOCK:
             return _INVAL
+        if number == _STDIN:  # others may hold the same open file: its own flag stays as it is
+            self._input_waits = not flags
+            return _SUCCESS
         os.set_blocking(self._open[number], not flags)
         self._untouched.discard(number)
         return _SUCCESS
@@ -235,11 +295,12 @@ class Sockets:
     def _fd_filestat_get(self, number: int, result: int) -> int:
         found = os.fstat(self._open[number])
         times = (found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
-        self._write(result, _FILESTAT.pack(found.st_dev, found.st_ino, _SOCKET_STREAM, found.st_nlink, 0, *times))
+        kind = _kind_of_input(self._open[number]) if number == _STDIN else _SOCKET_STREAM
+        self._write(result, _FILESTAT.pack(found.st_dev, found.st_ino, kind, found.st_nlink, 0, *times))
         return _SUCCESS
 
     def _fd_prestat_get(self, number: int, result: int) -> int:
-        if self._open[number] and number >= FIRST_SOCKET:
+        if number in self._open and (number >= FIRST_SOCKET or number == _STDIN):
             return _BADF
         self._write(result, _NO_DIRECTORY)
         return _SUCCESS
@@ -308,6 +369,10 @@ class Sockets:
             return None
         size = socket_calls.readable_bytes(descriptor) if kind == _READABLE else 1
         return _EVENT.pack(userdata, _SUCCESS, kind, size, _HANGUP if states & select.POLLHUP else 0)
+
+
+def _kind_of_input(descriptor: int) -> int:
+    return _CHARACTER_DEVICE if os.isatty(descriptor) else _UNKNOWN_KIND
 
 
 def _arguments(types: tuple[str, ...]) -> struct.Struct:

@@ -32,11 +32,15 @@ class SocketShim:
         self._guest_linker = library.wasmtime_linker_new(engine)
         self.sockets = Sockets(library)
         self._check(self.sockets.define(linker, _HOST))
+        self._check(self.sockets.define_host(self._guest_linker))
         self._keep = _Room()
         self._room = ctypes.addressof(self._keep)
 
-    def instantiate(self, context: Any, module: Any, instance: int, listeners: list[int]) -> None:
-        """``instance``: address for the guest's ``wasmtime_instance_t``. Raises StartFailure."""
+    def instantiate(
+        self, context: Any, module: Any, instance: int, listeners: list[int], questions: int, access: str
+    ) -> None:
+        """``instance``: address for the guest's ``wasmtime_instance_t``; the rest: see ``Sockets.attach``. Raises
+        StartFailure."""
         front, memory = self._room + _FRONT, self._room + _EXTERN
         self._make(self._front_linker, context, self._front, front)
         self._define_instance(self._guest_linker, context, _WASI, front)
@@ -49,7 +53,7 @@ class SocketShim:
         self._check(self._library.wasmtime_linker_define(self._back_linker, context, *names, memory))
         self._define_instance(self._back_linker, context, b"front", front)
         self._make(self._back_linker, context, self._back, self._room + _BACK)
-        self.sockets.attach(context, memory + _PAYLOAD, listeners)
+        self.sockets.attach(context, memory + _PAYLOAD, listeners, questions, access)
 
     def _define_instance(self, linker: Any, context: Any, name: bytes, instance: int) -> None:
         self._check(self._library.wasmtime_linker_define_instance(linker, context, name, len(name), instance))

@@ -1,6 +1,7 @@
 """The guest process as the one who forks it sees it, without any guest."""
 
 import os
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -18,9 +19,9 @@ def run(monkeypatch: pytest.MonkeyPatch, guest: Any) -> tuple[int, bytes]:
     null, (reader, writer) = os.open("/dev/null", os.O_RDWR), os.pipe()
     pid = os.fork()
     if pid == 0:
-        nothing: Any = None
+        nothing: Any = SimpleNamespace(http=None)
         try:
-            guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer], [])
+            guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer], [], -1)
         finally:
             os._exit(1)  # it came back
     os.close(null)

@@ -52,7 +52,7 @@ controllers = {name: mount + spec.pod_cgroup for name, mount in layout.controlle
 loaded = Engine(sys.argv[3]).load(*sys.argv[5:7], "_start")
 ended, loop = [], EventLoop()
 score = os.open("/proc/self/oom_score_adj", os.O_RDWR)
-pod = pod_container.Surroundings(loop, tree.Layout(layout.unified, within, controllers), score)
+pod = pod_container.Surroundings(loop, tree.Layout(layout.unified, within, controllers), score, list)
 files = asyncio.run(opened(sys.argv[4]))
 container = pod_container.PodContainer(pod, spec, files, lambda started: None, ended.append)
 container.start(loaded)
@@ -88,7 +88,7 @@ def test_a_guest_that_has_started_is_given_its_time(node: Node) -> None:
 def test_the_memory_of_a_guest_that_has_just_died_is_not_limited_any_more(node: Node) -> None:
     """Its pod process may be asked before it has heard of the death."""
     spec = node.guest_spec(node.pod_spec(), "hello")
-    pod = Surroundings(EventLoop(), node.layout, oom_score=-1)
+    pod = Surroundings(EventLoop(), node.layout, oom_score=-1, guests=list)
     container = PodContainer(pod, spec, {}, lambda started: None, lambda ended: None)
     with subprocess.Popen(["/bin/true"]) as dead:
         os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)

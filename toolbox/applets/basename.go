@@ -8,21 +8,37 @@ import (
 )
 
 func basename(process *program.Process) int {
-	if len(process.Args) < 2 {
-		return process.Fail("which path?")
+	options, words, err := process.Parse("+as:z", "multiple=a", "suffix=s")
+	if err != nil {
+		return badUsage(process, err)
 	}
-	name := path.Base(process.Args[1])
-	if len(process.Args) > 2 && name != process.Args[2] {
-		name = strings.TrimSuffix(name, process.Args[2])
+	suffix := options['s']
+	if len(words) == 2 && !options.Has("as") {
+		words, suffix = words[:1], words[1]
 	}
-	process.Printf("%s\n", name)
+	if len(words) == 0 || (len(words) > 1 && !options.Has("as")) {
+		return usageOf(process)
+	}
+	for _, word := range words {
+		name := path.Base(word)
+		if name != suffix {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		process.Printf("%s\n", name)
+	}
 	return 0
 }
 
 func dirname(process *program.Process) int {
 	if len(process.Args) < 2 {
-		return process.Fail("which path?")
+		return usageOf(process)
 	}
-	process.Printf("%s\n", path.Dir(strings.TrimRight(process.Args[1], "/")))
+	for _, word := range process.Args[1:] {
+		trimmed := strings.TrimRight(word, "/")
+		if trimmed == "" && word != "" {
+			trimmed = "/"
+		}
+		process.Printf("%s\n", path.Dir(trimmed))
+	}
 	return 0
 }

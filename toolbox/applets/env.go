@@ -10,7 +10,7 @@ import (
 
 // env prints the environment, or runs a command in a changed one.
 func env(process *program.Process) int {
-	options, words, err := process.Parse("iu:")
+	options, words, err := process.Parse("+iu*0", "ignore-environment=i", "unset=u")
 	if err != nil {
 		return badUsage(process, err)
 	}
@@ -18,13 +18,17 @@ func env(process *program.Process) int {
 	if options.Has("i") {
 		variables = nil
 	}
-	if name, given := options['u']; given {
+	for _, name := range strings.Split(options['u'], "\n") {
 		variables = without(variables, name)
 	}
 	for len(words) > 0 && strings.Contains(words[0], "=") {
 		name, _, _ := strings.Cut(words[0], "=")
 		variables = append(without(variables, name), words[0])
 		words = words[1:]
+	}
+	if len(words) == 0 && options.Has("0") {
+		process.Printf("%s\x00", strings.Join(variables, "\x00"))
+		return 0
 	}
 	if len(words) == 0 {
 		for _, item := range variables {
@@ -44,6 +48,9 @@ func without(variables []string, name string) []string {
 // runCommand runs what another command names.
 func runCommand(process, inner *program.Process) int {
 	found, err := process.Programs.Find(inner, inner.Args[0])
+	if err == nil && found.Script {
+		return program.Run(process.Programs.Applet("sh"), inner.With(append([]string{"sh", found.Path}, inner.Args[1:]...)...))
+	}
 	if err == nil && found.Main == nil {
 		err = syscall.ENOEXEC
 	}

@@ -1,6 +1,7 @@
 package applets
 
 import (
+	"regexp"
 	"strconv"
 	"syscall"
 )
@@ -8,8 +9,11 @@ import (
 const (
 	errIsDirectory  = syscall.EISDIR
 	errNotDirectory = syscall.ENOTDIR
+	errCrossDevice  = syscall.EXDEV
 )
 
 func itoa(number int) string {
 	return strconv.Itoa(number)
 }
+
+func quotedExpression(text string) string { return regexp.QuoteMeta(text) }

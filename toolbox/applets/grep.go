@@ -2,58 +2,110 @@ package applets
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
+	"wasmlet.dev/toolbox/posix"
 	"wasmlet.dev/toolbox/program"
 )
 
 type grepper struct {
-	process *program.Process
-	options program.Options
-	pattern *regexp.Regexp
-	named   bool // print the names of files
-	found   bool
+	process       *program.Process
+	options       program.Options
+	pattern       *regexp.Regexp
+	output        *bufio.Writer
+	named         bool // print the names of files
+	before, after int  // lines of context
+	most          int
+	found         bool
+	parted        bool // lines were printed: -- parts them from the next
 }
 
-// grep finds lines: with -E, -F, -c, -h, -H, -i, -l, -n, -o, -q, -r, -s, -v, -w and -x.
+// grep finds lines: with -A, -B, -C, -c, -E, -e, -F, -f, -H, -h, -i, -L, -l, -m, -n, -o, -q, -r, -s, -v, -w and -x.
 func grep(process *program.Process) int {
-	options, words, err := process.Parse("EFGHce:hilnoqrsvwx")
+	options, words, err := process.Parse("A:aB:C:EFGHIK:Lce*f*hilm:noqrRsvwxz", "regexp=e", "file=f", "ignore-case=i", "invert-match=v",
+		"word-regexp=w", "line-regexp=x", "count=c", "files-with-matches=l", "files-without-match=L", "max-count=m",
+		"only-matching=o", "quiet=q", "silent=q", "no-messages=s", "line-number=n", "with-filename=H", "no-filename=h",
+		"recursive=r", "extended-regexp=E", "fixed-strings=F", "after-context=A", "before-context=B", "context=C", "color=K",
+		"colour=K")
 	if err != nil {
 		return badUsage(process, err)
 	}
-	text, given := options['e']
-	if !given {
-		if len(words) == 0 {
-			process.Fail("which pattern?")
-			return 2
+	text, words, err := grepPatterns(process, options, words)
+	if err != nil {
+		return badUsage(process, err)
+	}
+	pattern, err := compile(process.Name(), text, options)
+	if err != nil {
+		process.Fail("%s", err)
+		return 2
+	}
+	search := &grepper{process: process, options: options, pattern: pattern, output: buffered(process), most: 1 << 62}
+	for letter, number := range map[byte]*int{'A': &search.after, 'B': &search.before, 'm': &search.most} {
+		if text := options.Or(letter, map[bool]string{true: options['C']}[letter != 'm']); text != "" {
+			if *number, err = strconv.Atoi(text); err != nil || *number < 0 {
+				return badUsage(process, errors.New("invalid number '"+text+"'"))
+			}
 		}
-		text, words = words[0], words[1:]
 	}
-	pattern, err := compile(text, options)
-	if err != nil {
-		return badUsage(process, err)
-	}
-	search := grepper{process: process, options: options, pattern: pattern}
+	defer search.output.Flush()
 	return search.all(words)
 }
 
-func compile(text string, options program.Options) (*regexp.Regexp, error) {
+func grepPatterns(process *program.Process, options program.Options, words []string) (string, []string, error) {
+	text, given := options['e']
+	if files, hasFiles := options['f']; hasFiles {
+		var lines []string
+		if given {
+			lines = []string{text}
+		}
+		for _, name := range strings.Split(files, "\n") {
+			err := readInput(process, name, func(_ string, input io.Reader) error {
+				return eachLine(input, func(line string) error { lines = append(lines, line); return nil })
+			})
+			if err != nil {
+				return "", nil, err
+			}
+		}
+		if lines == nil {
+			return "\x00 no line holds this", words, nil
+		}
+		return strings.Join(lines, "\n"), words, nil
+	}
+	if !given && len(words) == 0 {
+		return "", nil, errors.New("which pattern?")
+	}
+	if !given {
+		return words[0], words[1:], nil
+	}
+	return text, words, nil
+}
+
+func compile(name, text string, options program.Options) (*regexp.Regexp, error) {
 	var alternatives []string
 	for _, line := range strings.Split(text, "\n") {
-		switch {
-		case options.Has("F"):
-			line = regexp.QuoteMeta(line)
-		case !options.Has("E"):
-			line = extended(line)
+		if options.Has("F") || name == "fgrep" {
+			alternatives = append(alternatives, regexp.QuoteMeta(line))
+			continue
 		}
-		alternatives = append(alternatives, line)
+		translated, err := posix.Translate(line, options.Has("E") || name == "egrep")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := regexp.Compile(translated); err != nil {
+			return nil, errors.New("bad regex '" + line + "': " + strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		}
+		alternatives = append(alternatives, translated)
 	}
-	expression := "(?:" + strings.Join(alternatives, "|") + ")"
+	expression := strings.Join(alternatives, "|")
+	if options.Has("wx") || len(alternatives) > 1 {
+		expression = "(?:" + expression + ")"
+	}
 	if options.Has("w") {
 		expression = `\b` + expression + `\b`
 	}
@@ -63,42 +115,30 @@ func compile(text string, options program.Options) (*regexp.Regexp, error) {
 	if options.Has("i") {
 		expression = "(?i)" + expression
 	}
-	return regexp.Compile(expression)
-}
-
-// extended turns a basic regular expression into an extended one: the backslash works the other way round.
-func extended(basic string) string {
-	var text strings.Builder
-	for index := 0; index < len(basic); index++ {
-		letter := basic[index]
-		switch {
-		case letter == '\\' && index+1 < len(basic):
-			index++
-			if !strings.ContainsRune("+?|(){}", rune(basic[index])) {
-				text.WriteByte('\\')
-			}
-			text.WriteByte(basic[index])
-		case strings.ContainsRune("+?|(){}", rune(letter)) || (letter == '*' && index == 0):
-			text.WriteByte('\\')
-			text.WriteByte(letter)
-		default:
-			text.WriteByte(letter)
-		}
+	compiled, err := regexp.Compile(expression)
+	if err == nil {
+		compiled.Longest()
 	}
-	return text.String()
+	return compiled, err
 }
 
 func (g *grepper) all(names []string) int {
-	if g.options.Has("r") {
+	recursive := g.options.Has("rR")
+	if recursive {
 		names = g.below(names)
 	}
-	g.named = (len(names) > 1 || g.options.Has("rH")) && !g.options.Has("h")
+	g.named = (len(names) > 1 || recursive || g.options.Has("H")) && !g.options.Has("h")
 	process := g.process
 	if g.options.Has("s") {
 		process = process.With(process.Args...)
 		process.Stderr = io.Discard
 	}
-	status := eachInput(process, names, g.one)
+	status := eachInput(process, names, func(name string, input io.Reader) error {
+		if g.found && g.options.Has("q") {
+			return nil
+		}
+		return g.one(name, input)
+	})
 	switch {
 	case g.found && (status == 0 || g.options.Has("q")):
 		return 0
@@ -114,68 +154,112 @@ func (g *grepper) below(names []string) []string {
 	}
 	var files []string
 	for _, name := range names {
-		root := g.process.Path(name)
-		err := fs.WalkDir(os.DirFS(root), ".", func(inner string, entry fs.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() {
-				files = append(files, path.Join(name, inner))
+		info, err := os.Stat(g.process.Path(name))
+		if err != nil || !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		fs.WalkDir(os.DirFS(g.process.Path(name)), ".", func(inner string, entry fs.DirEntry, err error) error {
+			if err == nil && (entry.Type().IsRegular() || (g.options.Has("R") && entry.Type()&fs.ModeSymlink != 0)) {
+				files = append(files, joined(name, inner))
 			}
 			return nil
 		})
-		if err != nil {
-			files = append(files, name)
-		}
 	}
 	return files
 }
 
+// inFile is what is known while one file is read.
+type inFile struct {
+	*grepper
+	name   string
+	number int
+	count  int
+	kept   []string // lines before, for the context
+	left   int      // lines to print after a match
+	last   int      // number of the line that was printed last
+}
+
+var errEnough = errors.New("enough")
+
 func (g *grepper) one(name string, input io.Reader) error {
-	lines := bufio.NewReader(input)
-	count, number := 0, 0
-	for {
-		line, err := lines.ReadString('\n')
-		if line == "" && err == io.EOF {
-			break
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		number++
-		line = strings.TrimSuffix(line, "\n")
-		if g.pattern.MatchString(line) == g.options.Has("v") {
-			continue
-		}
-		count++
-		g.found = true
-		if g.options.Has("ql") {
-			break
-		}
-		if !g.options.Has("c") {
-			g.print(name, number, line)
-		}
+	file := &inFile{grepper: g, name: name}
+	err := eachLine(input, file.line)
+	if err == errEnough {
+		err = nil
 	}
-	g.summarize(name, count)
+	file.summarize()
+	return err
+}
+
+func (f *inFile) line(line string) error {
+	f.number++
+	if f.pattern.MatchString(line) == f.options.Has("v") {
+		f.context(line)
+		return nil
+	}
+	f.count++
+	f.found = f.found || !f.options.Has("L")
+	if f.options.Has("qlL") {
+		return errEnough
+	}
+	if !f.options.Has("c") {
+		f.match(line)
+	}
+	if f.count >= f.most {
+		return errEnough
+	}
 	return nil
 }
 
-func (g *grepper) print(name string, number int, line string) {
-	prefix := g.prefix(name)
-	if g.options.Has("n") {
-		prefix += itoa(number) + ":"
-	}
-	if !g.options.Has("o") {
-		g.process.Printf("%s%s\n", prefix, line)
+func (f *inFile) context(line string) {
+	if f.options.Has("clLqo") {
 		return
 	}
-	for _, match := range g.pattern.FindAllString(line, -1) {
-		g.process.Printf("%s%s\n", prefix, match)
+	if f.left > 0 {
+		f.left--
+		f.print(line, "-")
+		return
 	}
+	f.kept = append(f.kept, line)
+	f.kept = f.kept[max(0, len(f.kept)-f.before):]
 }
 
-func (g *grepper) prefix(name string) string {
-	if !g.named {
-		return ""
+func (f *inFile) match(line string) {
+	first := f.number - len(f.kept)
+	if f.before+f.after > 0 && f.parted && first > f.last+1 {
+		f.output.WriteString("--\n")
 	}
-	return label(name) + ":"
+	number := f.number
+	for index, before := range f.kept {
+		f.number = first + index
+		f.print(before, "-")
+	}
+	f.number, f.kept, f.left = number, nil, f.after
+	f.print(line, ":")
+}
+
+func (f *inFile) print(line, separator string) {
+	f.parted, f.last = true, f.number
+	prefix := ""
+	if f.named {
+		prefix = label(f.name) + separator
+	}
+	if f.options.Has("n") {
+		prefix += itoa(f.number) + separator
+	}
+	if !f.options.Has("o") {
+		f.output.WriteString(prefix + line + "\n")
+		return
+	}
+	if f.options.Has("v") {
+		return
+	}
+	for _, match := range f.pattern.FindAllString(line, -1) {
+		if match != "" {
+			f.output.WriteString(prefix + match + "\n")
+		}
+	}
 }
 
 func label(name string) string {
@@ -185,14 +269,23 @@ func label(name string) string {
 	return name
 }
 
-func (g *grepper) summarize(name string, count int) {
+func (f *inFile) summarize() {
 	switch {
-	case g.options.Has("q"):
-	case g.options.Has("l"):
-		if count > 0 {
-			g.process.Printf("%s\n", label(name))
+	case f.options.Has("q"):
+	case f.options.Has("l"):
+		if f.count > 0 {
+			f.output.WriteString(label(f.name) + "\n")
 		}
-	case g.options.Has("c"):
-		g.process.Printf("%s%d\n", g.prefix(name), count)
+	case f.options.Has("L"):
+		if f.count == 0 {
+			f.found = true
+			f.output.WriteString(label(f.name) + "\n")
+		}
+	case f.options.Has("c"):
+		prefix := ""
+		if f.named {
+			prefix = label(f.name) + ":"
+		}
+		f.output.WriteString(prefix + itoa(f.count) + "\n")
 	}
 }

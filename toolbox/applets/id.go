@@ -18,7 +18,7 @@ type identity struct {
 
 // id prints user and groups: with -u, -g and -G one of them, with -n by name.
 func id(process *program.Process) int {
-	options, _, err := process.Parse("Ggnru")
+	options, _, err := process.Parse("Ggnru", "user=u", "group=g", "groups=G", "name=n")
 	if err != nil {
 		return badUsage(process, err)
 	}

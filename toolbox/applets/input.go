@@ -31,5 +31,10 @@ func readInput(process *program.Process, name string, read func(string, io.Reade
 		return err
 	}
 	defer file.Close()
+	if inner, isFile := file.(*os.File); isFile {
+		if info, err := inner.Stat(); err == nil && info.IsDir() {
+			return errIsDirectory // WASI would say that the descriptor is bad
+		}
+	}
 	return read(name, file)
 }

@@ -12,13 +12,22 @@ import (
 	"wasmlet.dev/toolbox/program"
 )
 
-// netstat lists the sockets of the pod's network, where the runtime shows them.
+// netstat lists the sockets of the pod's network, where the runtime shows them: with -a, -l, -n, -r, -t, -u, -w and -x.
 func netstat(process *program.Process) int {
-	options, _, err := process.Parse("alntu")
+	options, _, err := process.Parse("aelnprtuWwx")
 	if err != nil {
 		return badUsage(process, err)
 	}
-	process.Printf("Active Internet connections\nProto Local Address           Foreign Address         State\n")
+	if options.Has("r") {
+		return routes(process)
+	}
+	kinds := "w/o servers"
+	if options.Has("a") {
+		kinds = "servers and established"
+	} else if options.Has("l") {
+		kinds = "only servers"
+	}
+	process.Printf("Active Internet connections (%s)\nProto Recv-Q Send-Q Local Address           Foreign Address         State       \n", kinds)
 	status := 0
 	for _, protocol := range protocols(options) {
 		file := "/proc/net/" + protocol
@@ -29,11 +38,38 @@ func netstat(process *program.Process) int {
 		}
 		for _, socket := range sockets(string(content)) {
 			if socket.isWanted(options) {
-				process.Printf("%-5s %-23s %-23s %s\n", protocol, socket.local, socket.remote, socket.state)
+				process.Printf("%-5s %6d %6d %-23s %-23s %-12s\n", protocol, socket.received, socket.sent, socket.local, socket.remote, socket.state)
 			}
 		}
 	}
 	return status
+}
+
+// routes prints the table of IPv4.
+func routes(process *program.Process) int {
+	content, err := os.ReadFile("/proc/net/route")
+	if err != nil {
+		return process.FailAt("/proc/net/route", err)
+	}
+	process.Printf("Kernel IP routing table\nDestination     Gateway         Genmask         Flags   MSS Window  irtt Iface\n")
+	for _, line := range strings.Split(string(content), "\n")[1:] {
+		fields := strings.Fields(line)
+		if len(fields) < 11 {
+			continue
+		}
+		var flags int
+		fmt.Sscanf(fields[3], "%x", &flags)
+		letters := ""
+		for bit, letter := range "UGH" {
+			if flags>>bit&1 == 1 {
+				letters += string(letter)
+			}
+		}
+		address := func(field string) string { return strings.TrimSuffix(endpoint(field+":0"), ":0") }
+		process.Printf("%-15s %-15s %-15s %-6s %5s %-5s %6s %s\n", address(fields[1]), address(fields[2]), address(fields[7]), letters,
+			fields[8], fields[9], fields[10], fields[0])
+	}
+	return 0
 }
 
 func protocols(options program.Options) []string {
@@ -47,7 +83,10 @@ func protocols(options program.Options) []string {
 	return names
 }
 
-type socket struct{ local, remote, state string }
+type socket struct {
+	local, remote, state string
+	sent, received       int // bytes that wait
+}
 
 func (s socket) isWanted(options program.Options) bool {
 	isListening := s.state == "LISTEN" || (s.state == "" && strings.HasSuffix(s.remote, ":0"))
@@ -70,7 +109,11 @@ func sockets(table string) []socket {
 		}
 		var state int
 		fmt.Sscanf(fields[3], "%x", &state)
-		found = append(found, socket{endpoint(fields[1]), endpoint(fields[2]), states[state%len(states)]})
+		each := socket{local: endpoint(fields[1]), remote: endpoint(fields[2]), state: states[state%len(states)]}
+		if len(fields) > 4 {
+			fmt.Sscanf(fields[4], "%x:%x", &each.sent, &each.received)
+		}
+		found = append(found, each)
 	}
 	return found
 }

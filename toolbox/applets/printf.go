@@ -27,7 +27,7 @@ func printf(process *program.Process) int {
 		return badUsage(process, fmt.Errorf("which format?"))
 	}
 	print := printer{process: process, args: words[1:]}
-	for {
+	for process.Context.Err() == nil {
 		before := len(print.args)
 		print.format(words[0])
 		if print.stopped || len(print.args) == 0 || len(print.args) == before {

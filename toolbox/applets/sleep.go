@@ -1,6 +1,7 @@
 package applets
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,8 +10,6 @@ import (
 
 	"wasmlet.dev/toolbox/program"
 )
-
-const terminated = 128 + 15
 
 // sleep waits for the sum of its durations: seconds, or with s, m, h, d behind; infinity never ends.
 func sleep(process *program.Process) int {
@@ -25,13 +24,18 @@ func sleep(process *program.Process) int {
 		}
 		total = max(total, total+length) // past the end of numbers it is for ever
 	}
-	timer := time.NewTimer(total)
+	return sleepFor(process.Context, total)
+}
+
+// sleepFor gives 0, or the status of a command that was ended meanwhile.
+func sleepFor(ctx context.Context, length time.Duration) int {
+	timer := time.NewTimer(length)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return 0
-	case <-process.Context.Done():
-		return terminated
+	case <-ctx.Done():
+		return program.EndedBy(ctx)
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"wasmlet.dev/toolbox/program"
 )
 
-type counts struct{ lines, words, bytes int }
+type counts struct{ lines, words, letters, bytes, longest int }
 
-// wc counts lines (-l), words (-w) and bytes (-c).
+// wc counts lines (-l), words (-w), letters (-m), bytes (-c) and the letters of the longest line (-L).
 func wc(process *program.Process) int {
-	options, names, err := process.Parse("clw")
+	options, names, err := process.Parse("clmLw", "bytes=c", "chars=m", "lines=l", "words=w", "max-line-length=L")
 	if err != nil {
 		return badUsage(process, err)
 	}
@@ -23,30 +23,37 @@ func wc(process *program.Process) int {
 		total.lines += counted.lines
 		total.words += counted.words
 		total.bytes += counted.bytes
+		total.letters += counted.letters
+		total.longest = max(total.longest, counted.longest)
 		if name == "-" {
 			name = ""
 		}
-		process.Printf("%s\n", counted.text(options, name))
+		process.Printf("%s\n", counted.text(options, name, len(names) > 1))
 		return err
 	})
 	if len(names) > 1 {
-		process.Printf("%s\n", total.text(options, "total"))
+		process.Printf("%s\n", total.text(options, "total", true))
 	}
 	return status
 }
 
 func count(input io.Reader) (counts, error) {
 	var counted counts
-	reader := bufio.NewReader(input)
-	inWord := false
+	reader := bufio.NewReaderSize(input, 64<<10)
+	inWord, column := false, 0
 	for {
 		letter, size, err := reader.ReadRune()
 		if err != nil {
+			counted.longest = max(counted.longest, column)
 			return counted, ignoreEnd(err)
 		}
 		counted.bytes += size
+		counted.letters++
+		column++
 		if letter == '\n' {
 			counted.lines++
+			counted.longest = max(counted.longest, column-1)
+			column = 0
 		}
 		isSpace := unicode.IsSpace(letter)
 		if !isSpace && !inWord {
@@ -56,16 +63,20 @@ func count(input io.Reader) (counts, error) {
 	}
 }
 
-func (c counts) text(options program.Options, name string) string {
+// text has columns where there are several numbers, as busybox prints them.
+func (c counts) text(options program.Options, name string, isOneOfSeveral bool) string {
 	var parts []string
-	everything := !options.Has("clw")
+	everything := !options.Has("clwmL")
 	for _, each := range []struct {
 		letter string
 		number int
-	}{{"l", c.lines}, {"w", c.words}, {"c", c.bytes}} {
-		if everything || options.Has(each.letter) {
+	}{{"l", c.lines}, {"w", c.words}, {"m", c.letters}, {"c", c.bytes}, {"L", c.longest}} {
+		if (everything && strings.Contains("lwc", each.letter)) || options.Has(each.letter) {
 			parts = append(parts, itoa(each.number))
 		}
+	}
+	if len(parts) > 1 || isOneOfSeveral {
+		parts = mapped(parts, func(part string) string { return padLeft(part, 9) })
 	}
 	if name != "" {
 		parts = append(parts, name)

@@ -32,6 +32,11 @@ func (p *Process) device(path string) File {
 		return device{Reader: nothing{}, Writer: io.Discard}
 	case "/dev/zero":
 		return device{Reader: zeroes{}, Writer: io.Discard}
+	case "/dev/tty":
+		if p.Terminal != nil {
+			return device{Reader: p.Terminal, Writer: p.Terminal}
+		}
+		return nil
 	case "/dev/stdin", "/dev/fd/0":
 		return device{Reader: p.Stdin, Writer: io.Discard}
 	case "/dev/stdout", "/dev/fd/1":

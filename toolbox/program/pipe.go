@@ -1,16 +1,35 @@
 package program
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"syscall"
+	"time"
+
+	"wasmlet.dev/toolbox/terminal"
 )
 
-// Output ends the command that writes where nobody reads any more, as SIGPIPE does.
-type Output struct{ io.Writer }
+// ErrInterrupted is why a context is done whose command was ended by ^C.
+var ErrInterrupted = errors.New("interrupted")
+
+// EndedBy is the exit status of a command whose context is done.
+func EndedBy(ctx context.Context) int {
+	if context.Cause(ctx) == ErrInterrupted {
+		return Interrupted
+	}
+	return Terminated
+}
+
+// Output ends the command that writes where nobody reads any more, as SIGPIPE does, or when its context is done.
+type Output struct {
+	io.Writer
+	Context context.Context // may be nil
+}
 
 func (o Output) Write(data []byte) (int, error) {
+	yield(o.Context)
 	written, err := o.Writer.Write(data)
 	if errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.EPIPE) || errors.Is(err, fs.ErrClosed) {
 		Exit(BrokenPipe)
@@ -18,10 +37,81 @@ func (o Output) Write(data []byte) (int, error) {
 	return written, err
 }
 
+// Input ends the command that reads when its context is done.
+type Input struct {
+	io.Reader
+	Context context.Context
+}
+
+func (i Input) Read(data []byte) (int, error) {
+	yield(i.Context)
+	reader, waits := Bare(i.Reader).(*terminal.Terminal)
+	if !waits {
+		return i.Reader.Read(data)
+	}
+	count, err := reader.ReadContext(i.Context, data)
+	if i.Context.Err() != nil && count == 0 {
+		Exit(EndedBy(i.Context))
+	}
+	return count, err
+}
+
+// Bare is what is read from or written to behind all that stands before it.
+func Bare(stream any) any {
+	for {
+		switch inner := stream.(type) {
+		case Input:
+			stream = inner.Reader
+		case Output:
+			stream = inner.Writer
+		default:
+			return stream
+		}
+	}
+}
+
+const (
+	slice     = 20 * time.Millisecond
+	callsEach = 16
+)
+
+var (
+	calls int
+	began time.Time
+)
+
+// Yield lets the others run, which nothing else makes a busy command do: there is one thread, and it is not shared by
+// time. It ends the command whose context is done.
+func Yield(ctx context.Context) { yield(ctx) }
+
+func yield(ctx context.Context) {
+	if ctx != nil && ctx.Err() != nil {
+		Exit(EndedBy(ctx))
+	}
+	calls++
+	if calls%callsEach != 0 {
+		return
+	}
+	if now := time.Now(); now.Sub(began) > slice {
+		time.Sleep(time.Microsecond) // a moment for those who wait for keys and sockets
+		began = time.Now()
+		if ctx != nil && ctx.Err() != nil {
+			Exit(EndedBy(ctx))
+		}
+	}
+}
+
+// Go runs a part of a command beside it, which may end by Exit without any harm to others.
+func Go(run func()) {
+	go func() {
+		Run(func(*Process) int { run(); return 0 }, nil)
+	}()
+}
+
 // Pipe connects two commands. Each closes its end.
 func Pipe() (*io.PipeReader, *PipeEnd) {
 	reader, writer := io.Pipe()
-	return reader, &PipeEnd{Output{writer}, writer}
+	return reader, &PipeEnd{Output{Writer: writer}, writer}
 }
 
 // PipeEnd is the one that is written to.

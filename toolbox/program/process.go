@@ -8,6 +8,9 @@ import (
 	"io"
 	"path"
 	"strings"
+	"time"
+
+	"wasmlet.dev/toolbox/terminal"
 )
 
 // Main runs a command to its end and returns its exit status.
@@ -23,13 +26,16 @@ type Process struct {
 	Stdout   io.Writer
 	Stderr   io.Writer
 	Programs *Programs
+	Terminal *terminal.Terminal // nil: nobody sits at one
 }
 
 // Exit statuses that a shell gives.
 const (
 	NotExecutable = 126
 	NotFound      = 127
+	Interrupted   = 128 + 2
 	BrokenPipe    = 128 + 13
+	Terminated    = 128 + 15
 )
 
 type ended struct{ status int }
@@ -80,17 +86,90 @@ func slashAtEnd(name string) string {
 
 // Getenv is the value of a variable, "" if it is not set.
 func (p *Process) Getenv(name string) string {
+	value, _ := p.Lookup(name)
+	return value
+}
+
+// Lookup is the value of a variable, and whether it is set.
+func (p *Process) Lookup(name string) (value string, isSet bool) {
 	for _, item := range p.Env {
 		if value, found := strings.CutPrefix(item, name+"="); found {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
+}
+
+// IsTerminal tells whether a person sees and types what goes through the standard input, output or error: 0, 1 or 2.
+func (p *Process) IsTerminal(number int) bool {
+	streams := [...]any{p.Stdin, p.Stdout, p.Stderr}
+	if number < 0 || number >= len(streams) {
+		return false
+	}
+	_, isTerminal := Bare(streams[number]).(*terminal.Terminal)
+	return isTerminal
+}
+
+// TerminalSize is how much fits on the screen; 0 where there is none.
+func (p *Process) TerminalSize() (columns, rows int) {
+	if p.Terminal == nil {
+		return 0, 0
+	}
+	return p.Terminal.Size()
+}
+
+// Keys are what is typed while a command runs that shows more than lines. They have to be closed.
+func (p *Process) Keys() *Keys {
+	keys := &Keys{release: func() {}}
+	if p.Terminal != nil && p.IsTerminal(0) {
+		keys.terminal = p.Terminal
+		keys.release = p.Terminal.Raw()
+	}
+	return keys
+}
+
+// Keys come from a terminal, or never where there is none.
+type Keys struct {
+	terminal *terminal.Terminal
+	release  func()
+}
+
+// Close gives the terminal back.
+func (k *Keys) Close() { k.release() }
+
+// Wait waits for keys, at most so long (0: for ever where there is a terminal). The status is 0, or that of a command
+// which was ended: also by ^C, which is a key here.
+func (k *Keys) Wait(ctx context.Context, patience time.Duration) (text string, status int) {
+	if k.terminal == nil {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return "", EndedBy(ctx)
+		}
+		return "", 0
+	}
+	text, err := k.terminal.ReadKeys(ctx, patience)
+	switch {
+	case ctx.Err() != nil:
+		return "", EndedBy(ctx)
+	case err != nil:
+		return "", 1
+	case strings.ContainsRune(text, 3):
+		return "", Interrupted
+	}
+	return text, 0
 }
 
 // Printf writes to the standard output.
 func (p *Process) Printf(format string, values ...any) {
 	fmt.Fprintf(p.Stdout, format, values...)
+}
+
+// Complain writes to the standard error.
+func (p *Process) Complain(format string, values ...any) {
+	fmt.Fprintf(p.Stderr, format, values...)
 }
 
 // Fail complains on the standard error in the command's name and returns 1.

@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -12,6 +13,10 @@ func Reason(err error) string {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
 		err = pathError.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		err = link.Err
 	}
 	var number syscall.Errno
 	if errors.As(err, &number) {

@@ -3,7 +3,6 @@ package shell
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -34,18 +33,33 @@ func init() { // here, because some of them run others
 		"return":   func(s *Shell, args []string) error { return s.leave(leaveFunction, args) },
 		"set":      (*Shell).set,
 		"shift":    (*Shell).shift,
-		"times":    func(s *Shell, _ []string) error { s.status = 0; return nil },
+		"times":    (*Shell).times,
 		"trap":     (*Shell).trap,
 		"unset":    (*Shell).unsetAll,
 	}
 	builtins = map[string]builtin{
+		"alias":   (*Shell).alias,
+		"bg":      (*Shell).bg,
+		"builtin": func(s *Shell, args []string) error { return s.commandBuiltin(args) },
 		"cd":      (*Shell).cd,
 		"command": (*Shell).commandBuiltin,
+		"fg":      (*Shell).fg,
+		"getopts": (*Shell).getopts,
+		"hash":    func(s *Shell, _ []string) error { s.status = 0; return nil }, // names are looked up each time
+		"help":    (*Shell).help,
+		"history": (*Shell).history,
+		"jobs":    (*Shell).listJobs,
 		"kill":    (*Shell).kill,
 		"pwd":     (*Shell).pwd,
 		"read":    (*Shell).read,
 		"type":    (*Shell).typeBuiltin,
-		"umask":   func(s *Shell, _ []string) error { s.status = 0; return nil }, // WASI files have no mode
+		"ulimit": func(s *Shell, _ []string) error {
+			fmt.Fprintln(s.streams.writer(1), "unlimited")
+			s.status = 0
+			return nil
+		},
+		"umask":   (*Shell).umask,
+		"unalias": (*Shell).unalias,
 		"wait":    (*Shell).wait,
 	}
 }
@@ -56,7 +70,7 @@ func (s *Shell) number(args []string, missing int) (int, bool) {
 	}
 	number, err := strconv.Atoi(args[0])
 	if err != nil || number < 0 {
-		s.complain("%s is not a number", args[0])
+		s.complain("Illegal number: %s", args[0])
 		s.status = 2
 		return 0, false
 	}
@@ -66,7 +80,7 @@ func (s *Shell) number(args []string, missing int) (int, bool) {
 func (s *Shell) loopControl(kind controlKind, args []string) error {
 	levels, isNumber := s.number(args, 1)
 	if !isNumber || levels == 0 {
-		return exit
+		return failed
 	}
 	s.status = 0
 	return control{kind: kind, levels: levels}
@@ -86,11 +100,16 @@ func (s *Shell) dot(args []string) error {
 		s.status = 2
 		return exit
 	}
-	text, err := os.ReadFile(s.process.Path(args[0]))
+	text, err := os.ReadFile(s.sourcePath(args[0]))
 	if err != nil {
-		s.complain("%s: %s", args[0], program.Reason(err))
+		s.complain(".: can't open '%s': %s", args[0], program.Reason(err))
 		s.status = 2
-		return exit
+		return failed
+	}
+	if len(args) > 1 {
+		params := s.params
+		s.params = args[1:]
+		defer func() { s.params = params }()
 	}
 	s.status = 0
 	err = s.source(string(text), args[0])
@@ -109,17 +128,17 @@ func (s *Shell) exec(args []string) error {
 	if err := s.runFile(args); err != nil {
 		return err
 	}
-	s.onExit = ""
+	delete(s.traps, "EXIT")
 	return exit
 }
 
 func (s *Shell) shift(args []string) error {
 	count, isNumber := s.number(args, 1)
 	if !isNumber {
-		return exit
+		return failed
 	}
 	if count > len(s.params) {
-		s.fail("shift: there are only %d parameters", len(s.params))
+		s.status = 1
 		return nil
 	}
 	s.params = s.params[count:]
@@ -127,15 +146,45 @@ func (s *Shell) shift(args []string) error {
 	return nil
 }
 
-// trap heeds EXIT. WebAssembly is told of no signal: traps for those never run.
+// trap heeds EXIT, and INT where ^C reaches the shell. WebAssembly is told of no other signal: traps for those never run.
 func (s *Shell) trap(args []string) error {
 	s.status = 0
-	for _, signal := range args[min(1, len(args)):] {
-		if signal == "EXIT" || signal == "0" {
-			s.onExit = strings.TrimPrefix(args[0], "-")
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(s.traps)) {
+			fmt.Fprintf(s.streams.writer(1), "trap -- %s %s\n", quoted(s.traps[name]), name)
+		}
+		return nil
+	}
+	action, names := args[0], args[1:]
+	if len(names) == 0 {
+		action, names = "-", args
+	}
+	for _, name := range names {
+		signal, known := signalName(name)
+		if !known {
+			s.fail("trap: %s: invalid signal specification", name)
+			continue
+		}
+		s.traps[signal] = action
+		if action == "-" {
+			delete(s.traps, signal)
 		}
 	}
 	return nil
+}
+
+var signalNames = strings.Fields("EXIT HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT " +
+	"STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS")
+
+func signalName(text string) (string, bool) {
+	if number, err := strconv.Atoi(text); err == nil && number >= 0 && number < len(signalNames) {
+		return signalNames[number], true
+	}
+	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
+	return name, slices.Contains(signalNames, name) || name == "ERR"
 }
 
 func (s *Shell) unsetAll(args []string) error {
@@ -242,72 +291,6 @@ func (s *Shell) whatIs(name string) (kind, place string) {
 	return found.Path, found.Path
 }
 
-// read takes one line. The rest of the input is for others, so it is read byte by byte.
-func (s *Shell) read(args []string) error {
-	raw, names, err := s.readOptions(args)
-	if err != nil {
-		s.complain("%s", err)
-		s.status = 2
-		return nil
-	}
-	line, ended := readLine(s.streams.reader(0), raw)
-	s.status = 0
-	if ended {
-		s.status = 1
-	}
-	values := expand.ReadFields(s.expansion(), line, len(names), raw)
-	for index, name := range names {
-		value := ""
-		if index < len(values) {
-			value = values[index]
-		}
-		if err := s.assign(name, value); err != nil {
-			s.fail("read: %s", err)
-		}
-	}
-	return nil
-}
-
-func (s *Shell) readOptions(args []string) (raw bool, names []string, err error) {
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		switch args[0] {
-		case "-r":
-			raw = true
-		case "-p":
-			if len(args) > 1 {
-				fmt.Fprint(s.streams.writer(2), args[1])
-				args = args[1:]
-			}
-		default:
-			return false, nil, fmt.Errorf("read: this shell has the options -r and -p, not %s", args[0])
-		}
-		args = args[1:]
-	}
-	if len(args) == 0 {
-		args = []string{"REPLY"}
-	}
-	return raw, args, nil
-}
-
-func readLine(reader io.Reader, raw bool) (line string, ended bool) {
-	single := make([]byte, 1)
-	escaped := false
-	for {
-		if count, err := reader.Read(single); count == 0 && err != nil {
-			return line, true
-		}
-		if single[0] == '\n' && !escaped {
-			return line, false
-		}
-		if single[0] == '\n' {
-			line, escaped = line[:len(line)-1], false // a continued line
-			continue
-		}
-		escaped = !raw && !escaped && single[0] == '\\'
-		line += string(single)
-	}
-}
-
 // declare is export, readonly, local, declare and typeset.
 func (s *Shell) declare(clause *syntax.DeclClause) error {
 	s.status = 0
@@ -398,6 +381,10 @@ func (s *Shell) printVariables(variant string) {
 	defer writer.Flush()
 	for _, name := range slices.Sorted(maps.Keys(s.variables)) {
 		variable := s.variables[name]
+		if variant == "" && variable.Set {
+			fmt.Fprintf(writer, "%s=%s\n", name, quoted(variable.Str))
+			continue
+		}
 		skipped := (variant == "export" && !variable.Exported) || (variant == "readonly" && !variable.ReadOnly)
 		if variable.Set && !skipped {
 			fmt.Fprintf(writer, "%s %s=%s\n", variant, name, quoted(variable.Str))

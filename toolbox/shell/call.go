@@ -39,6 +39,9 @@ func (s *Shell) call(call *syntax.CallExpr) error {
 		s.export(name)
 	}
 	s.traceCommand(args)
+	if len(s.aliases) > 0 {
+		args = s.expandAlias(args)
+	}
 	return s.run(args)
 }
 
@@ -53,7 +56,7 @@ func (s *Shell) traceCommand(args []string) {
 		}
 		quoted[index] = word
 	}
-	fmt.Fprintf(s.streams.writer(2), "+ %s\n", strings.Join(quoted, " "))
+	fmt.Fprintf(s.streams.writer(2), "%s%s\n", s.variables["PS4"].Str, strings.Join(quoted, " "))
 }
 
 func (s *Shell) assignAll(assigns []*syntax.Assign) error {
@@ -132,7 +135,10 @@ func (s *Shell) callFunction(body *syntax.Stmt, args []string) error {
 func (s *Shell) asProcess(args ...string) *program.Process {
 	process := s.process.With(args...)
 	process.Env = s.environment()
-	process.Stdin, process.Stdout, process.Stderr = s.streams.reader(0), s.streams.writer(1), s.streams.writer(2)
+	ctx := process.Context
+	process.Stdin = program.Input{Reader: s.streams.reader(0), Context: ctx}
+	process.Stdout = program.Output{Writer: s.streams.writer(1), Context: ctx}
+	process.Stderr = program.Output{Writer: s.streams.writer(2), Context: ctx}
 	return process
 }
 

@@ -2,8 +2,9 @@ package shell
 
 // control is how a command leaves what it is part of: an error to all statements on its way out.
 type control struct {
-	kind   controlKind
-	levels int // loops to leave or to continue, the innermost is 1
+	kind    controlKind
+	levels  int  // loops to leave or to continue, the innermost is 1
+	isError bool // something failed: where somebody types, the shell goes on
 }
 
 type controlKind int
@@ -20,7 +21,7 @@ func (c control) Error() string {
 	return names[c.kind] + " has nothing to leave"
 }
 
-var exit = control{kind: leaveShell}
+var exit, failed = control{kind: leaveShell}, control{kind: leaveShell, isError: true}
 
 // afterRound is what the end of one round of a loop means for the loop.
 func afterRound(err error) (leave bool, passOn error) {

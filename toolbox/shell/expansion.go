@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -41,5 +42,8 @@ func (s *Shell) substitute(writer io.Writer, substitution *syntax.CmdSubst) erro
 func (s *Shell) expansionFailed(err error) error {
 	s.complain("%s", err)
 	s.status = 2
-	return exit
+	if strings.HasSuffix(err.Error(), "division by zero") || s.sits != nil {
+		s.status = 1
+	}
+	return failed
 }

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -23,6 +24,9 @@ func Main(process *program.Process) int {
 	case len(rest) > 0:
 		return shell.runScript(rest)
 	}
+	if process.Terminal != nil && process.IsTerminal(0) {
+		return shell.finish(shell.interact)
+	}
 	return shell.finish(shell.runInput)
 }
 
@@ -34,12 +38,23 @@ func (s *Shell) startOptions(args []string) (rest []string, fromWord bool, err e
 			break
 		}
 		fromWord = fromWord || (word[0] == '-' && strings.Contains(word, "c"))
-		args, err = s.setOption(strings.Trim(word, "cils"), args)
+		if strings.HasPrefix(word, "--") {
+			return nil, false, fmt.Errorf("illegal option %s", word)
+		}
+		args, err = s.setOption(word[:1]+strings.Map(withoutStartLetters, word[1:]), args)
 		if err != nil {
 			return nil, false, err
 		}
 	}
 	return args, fromWord, nil
+}
+
+// withoutStartLetters drops the options that say how the shell is started.
+func withoutStartLetters(letter rune) rune {
+	if strings.ContainsRune("cils", letter) {
+		return -1
+	}
+	return letter
 }
 
 func (s *Shell) runWord(args []string) int {
@@ -56,7 +71,7 @@ func (s *Shell) runWord(args []string) int {
 func (s *Shell) runScript(args []string) int {
 	text, err := os.ReadFile(s.process.Path(args[0]))
 	if err != nil {
-		s.complain("cannot open %s: %s", args[0], program.Reason(err))
+		s.complain("can't open '%s': %s", args[0], program.Reason(err))
 		return program.NotFound
 	}
 	s.name, s.params = args[0], args[1:]

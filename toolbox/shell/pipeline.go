@@ -8,7 +8,8 @@ import (
 	"wasmlet.dev/toolbox/program"
 )
 
-// pipeline runs both sides at the same time, each in a subshell. Its status is that of the last.
+// pipeline runs both sides at the same time, each in a subshell. Its status is that of the last, or with pipefail that of
+// the last that failed.
 func (s *Shell) pipeline(command *syntax.BinaryCmd) error {
 	reader, writer := program.Pipe()
 	left, right := s.subshell(), s.subshell()
@@ -18,12 +19,16 @@ func (s *Shell) pipeline(command *syntax.BinaryCmd) error {
 	}
 	right.streams[0] = stream{reader: reader}
 	done := make(chan struct{})
+	leftStatus := 0
 	go func() {
 		defer close(done)
-		left.element(command.X, writer)
+		leftStatus = left.element(command.X, writer)
 	}()
 	s.status = right.element(command.Y, reader)
 	<-done
+	if s.options.pipeFail && s.status == 0 {
+		s.status = leftStatus
+	}
 	return nil
 }
 

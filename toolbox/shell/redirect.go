@@ -48,7 +48,13 @@ func (s *Shell) redirectOne(redirect *syntax.Redirect) (io.Closer, error) {
 		return nil, err
 	}
 	switch redirect.Op {
-	case syntax.RdrOut, syntax.RdrClob:
+	case syntax.RdrOut:
+		flags := create
+		if info, err := os.Stat(s.process.Path(word)); s.options.noClobber && err == nil && info.Mode().IsRegular() {
+			flags |= os.O_EXCL
+		}
+		return s.open(redirect, 1, word, flags)
+	case syntax.RdrClob:
 		return s.open(redirect, 1, word, create)
 	case syntax.AppOut:
 		return s.open(redirect, 1, word, appending)
@@ -75,7 +81,11 @@ func (s *Shell) open(redirect *syntax.Redirect, standard int, name string, flags
 	}
 	file, err := s.asProcess().Open(name, flags)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s", name, openReason(err, flags))
+		verb := "open"
+		if flags&os.O_CREATE != 0 {
+			verb = "create"
+		}
+		return nil, fmt.Errorf("can't %s %s: %s", verb, name, openReason(err, flags))
 	}
 	s.streams[number] = stream{reader: file, writer: program.Output{Writer: file}}
 	return file, nil
@@ -85,6 +95,9 @@ func openReason(err error, flags int) string {
 	reason := program.Reason(err)
 	if flags&os.O_CREATE != 0 && os.IsNotExist(err) {
 		return "nonexistent directory"
+	}
+	if os.IsNotExist(err) {
+		return "no such file"
 	}
 	return reason
 }

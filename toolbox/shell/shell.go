@@ -3,10 +3,12 @@
 package shell
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -27,7 +29,14 @@ type Shell struct {
 	status    int // $?
 	unchecked int // above 0: a failure is no reason to exit, whatever -e says
 	jobs      *jobs
-	onExit    string
+	traps     map[string]string // commands by the names of signals, EXIT among them
+	sits      *seat             // nil: nobody types
+	start     time.Time
+	line      int
+	// Where getopts stands within a word, as long as OPTIND is what it left.
+	getoptsIndex string
+	getoptsPlace int
+	aliases      map[string]string
 	// substitutions counts commands that were substituted: the last one's status is that of an assignment.
 	substitutions int
 }
@@ -37,6 +46,12 @@ type options struct {
 	noUnset     bool // -u
 	trace       bool // -x
 	noGlob      bool // -f
+	exportAll   bool // -a
+	noClobber   bool // -C
+	noExec      bool // -n
+	verbose     bool // -v
+	monitor     bool // -m: nothing follows from it
+	pipeFail    bool // -o pipefail
 }
 
 func newShell(process *program.Process, name string, params []string) *Shell {
@@ -48,6 +63,9 @@ func newShell(process *program.Process, name string, params []string) *Shell {
 		variables: map[string]expand.Variable{},
 		functions: map[string]*syntax.Stmt{},
 		jobs:      &jobs{},
+		traps:     map[string]string{},
+		aliases:   map[string]string{},
+		start:     time.Now(),
 	}
 	shell.importEnvironment()
 	return shell
@@ -60,8 +78,9 @@ func (s *Shell) subshell() *Shell {
 	other.variables = maps.Clone(s.variables)
 	other.functions = maps.Clone(s.functions)
 	other.locals = slices.Clone(s.locals)
-	other.jobs = &jobs{}
-	other.onExit = ""
+	other.jobs = s.jobs.inherited()
+	other.traps = map[string]string{}
+	other.sits = nil
 	return &other
 }
 
@@ -70,6 +89,9 @@ func (s *Shell) finish(run func() error) (status int) {
 	process := s.process.With(s.process.Args...)
 	return program.Run(func(*program.Process) int {
 		s.end(run())
+		if s.process.Context.Err() != nil && program.EndedBy(s.process.Context) == program.Interrupted {
+			s.runTrap("INT")
+		}
 		s.runExitTrap()
 		return s.status
 	}, process)
@@ -77,11 +99,12 @@ func (s *Shell) finish(run func() error) (status int) {
 
 // runExitTrap leaves the status as it is, unless the trap exits with its own.
 func (s *Shell) runExitTrap() {
-	command, status := s.onExit, s.status
+	command, status := s.traps["EXIT"], s.status
 	if command == "" {
 		return
 	}
-	s.onExit = ""
+	delete(s.traps, "EXIT")
+	s.process.Context = context.WithoutCancel(s.process.Context) // the trap runs also for a command that was ended
 	err := s.source(command, s.name)
 	s.end(err)
 	if err == nil {

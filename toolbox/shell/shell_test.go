@@ -172,13 +172,13 @@ func TestStatus(t *testing.T) {
 func TestMessages(t *testing.T) {
 	for script, expected := range map[string]string{
 		`nothing`:              "sh: nothing: not found\n",
-		`cat < /nowhere`:       "sh: /nowhere: No such file or directory\n",
-		`echo > /nowhere/x`:    "sh: /nowhere/x: nonexistent directory\n",
+		`cat < /nowhere`:       "sh: can't open /nowhere: no such file\n",
+		`echo > /nowhere/x`:    "sh: can't create /nowhere/x: nonexistent directory\n",
 		`set -x; echo a 'b c'`: "+ echo a 'b c'\n",
 		`set -u; echo $UNSET`:  "sh: UNSET: unbound variable\n",
 		`cd /nowhere`:          "sh: cd: can't cd to /nowhere: No such file or directory\n",
 		`a=(1 2)`:              "sh: a: this shell has no arrays\n",
-		`kill 77`:              "sh: kill: 77 is no job of this shell, and WebAssembly sees no other process\n",
+		`kill 77`:              "sh: kill: can't kill pid 77: No such process\n",
 		`echo x >&7`:           "sh: 7: Bad file descriptor\n",
 	} {
 		t.Run(script, func(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
-)
 
-const terminated = 128 + 15
+	"wasmlet.dev/toolbox/program"
+)
 
 func (s *Shell) statements(list []*syntax.Stmt) error {
 	for _, statement := range list {
@@ -20,9 +20,14 @@ func (s *Shell) statements(list []*syntax.Stmt) error {
 
 func (s *Shell) statement(statement *syntax.Stmt) error {
 	if s.process.Context.Err() != nil {
-		s.status = terminated
+		s.status = program.EndedBy(s.process.Context)
 		return exit
 	}
+	program.Yield(s.process.Context)
+	if s.options.noExec {
+		return nil
+	}
+	s.line = int(statement.Pos().Line())
 	if statement.Background {
 		s.startJob(statement)
 		return nil

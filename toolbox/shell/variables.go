@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -19,7 +21,9 @@ func (s *Shell) importEnvironment() {
 			s.variables[name] = expand.Variable{Set: true, Exported: true, Kind: expand.String, Str: value}
 		}
 	}
-	s.variables["IFS"] = text(" \t\n")
+	for name, value := range map[string]string{"IFS": " \t\n", "OPTIND": "1", "PS4": "+ "} {
+		s.variables[name] = text(value)
+	}
 	s.setDirectory(s.process.Dir)
 }
 
@@ -52,6 +56,7 @@ func (s *Shell) assign(name, value string) error {
 		return fmt.Errorf("%s: %w", name, errReadOnly)
 	}
 	variable.Set, variable.Kind, variable.Str = true, expand.String, value
+	variable.Exported = variable.Exported || s.options.exportAll
 	s.variables[name] = variable
 	return nil
 }
@@ -99,6 +104,18 @@ func (e environ) Get(name string) expand.Variable {
 		return text(strconv.Itoa(e.status))
 	case "$":
 		return text("1")
+	case "PPID":
+		return text("0")
+	case "LINENO":
+		return text(strconv.Itoa(e.line))
+	case "SECONDS":
+		return text(strconv.Itoa(int(time.Since(e.start).Seconds())))
+	case "RANDOM":
+		return text(strconv.Itoa(rand.IntN(1 << 15)))
+	case "COLUMNS", "LINES":
+		if columns, rows := e.process.TerminalSize(); columns > 0 {
+			return text(strconv.Itoa(map[string]int{"COLUMNS": columns, "LINES": rows}[name]))
+		}
 	case "!":
 		return expand.Variable{Set: e.jobs.last() != "", Kind: expand.String, Str: e.jobs.last()}
 	case "-":

@@ -1,0 +1,165 @@
+"""The toolbox beside a program that has no shell: commands by crictl, and a person at a terminal."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.screen import BACKSPACE, DOWN, ENTER, ESCAPE, HOME, LEFT, TAB, UP, Screen, control, screen_of
+from tests.e2e.terminal import Terminal
+from tests.prerequisites import require_file
+from tests.real_node import real_node
+from tests.toolbox.tree import WASM
+
+_MEGABYTE = 1 << 20
+
+
+class Pod:
+    """A guest that sleeps, and whoever executes something beside it."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self.container = terminal.start(terminal.run_pod("toolbox"), "sleeper")
+
+    def command(self, *words: str, options: str = "") -> list[str]:
+        return self._terminal.crictl.command("exec", *options.split(), self.container, *words)
+
+    def run(self, script: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        options = "-i" if given else ""
+        return subprocess.run(self.command("sh", "-c", script, options=options), input=given, capture_output=True)
+
+    def says(self, script: str, given: bytes = b"") -> str:
+        done = self.run(script, given)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+    require_file(WASM, "run 'make toolbox', which needs Go")
+    folder = tmp_path_factory.mktemp("toolbox")
+    with real_node(folder / "node", '[exec]\ntoolbox = "builtin"\n') as node:
+        yield Pod(Terminal(node, node.registry.address, folder / "terminal"))
+
+
+@pytest.fixture
+def screen(pod: Pod) -> Iterator[Screen]:
+    with screen_of(pod.command("sh", options="-it")) as screen:
+        screen.shows("/ #")
+        yield screen
+        screen.type(control("c"), "exit 0", ENTER)
+        assert screen.ends() == 0
+
+
+def test_files_have_the_modes_and_owners_that_they_have(pod: Pod) -> None:
+    script = "cd /tmp; touch file; chmod 640 file; stat -c '%a %A %u' file; ln -s file link; ls -l link | cut -c1-10"
+    assert pod.says(script) == "640 -rw-r----- 0\nlrwxrwxrwx\n"
+
+
+def test_the_space_of_the_file_system_is_told(pod: Pod) -> None:
+    assert int(pod.says("df /tmp | tail -n 1 | sed 's/  */ /g' | cut -d' ' -f2")) > 0
+
+
+def test_the_guests_of_the_pod_are_listed(pod: Pod) -> None:
+    listed = [line.split(None, 2) for line in pod.says("ps -o pid,comm,container").splitlines()[1:]]
+    assert [(name, container) for _, name, container in listed] == [("main.wasm", "main"), ("sh", "main (exec)")]
+
+
+def test_a_guest_of_the_pod_is_sent_a_signal(pod: Pod) -> None:
+    with subprocess.Popen(pod.command("sleep", "1000")) as sleeping:
+        pod.says("until pgrep sleep; do sleep 0.1; done; pkill -KILL sleep")
+        assert sleeping.wait() != 0
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("kill 1", "sh: kill: can't kill pid 1: No such process\n"),
+        ("kill 99999", "sh: kill: can't kill pid 99999: No such process\n"),
+        ("nc -w 5 127.0.0.1 1", "nc: can't connect to remote host (127.0.0.1:1): Connection refused\n"),
+        ("wget -q -O - http://127.0.0.1:1/", "wget: can't connect to remote host (127.0.0.1): Connection refused\n"),
+    ],
+)
+def test_what_cannot_be_done_says_so(pod: Pod, script: str, complaint: str) -> None:
+    done = pod.run(script)
+    assert (done.returncode, done.stderr.decode().splitlines(keepends=True)[0]) == (1, complaint)
+
+
+def test_a_large_input_passes_unharmed(pod: Pod) -> None:
+    data = os.urandom(20 * _MEGABYTE)
+    digest = hashlib.sha256(data).hexdigest()
+    assert pod.says("tee /tmp/large | sha256sum; sha256sum < /tmp/large", data).split() == [digest, "-", digest, "-"]
+    assert hashlib.sha256(pod.run("cat /tmp/large").stdout).hexdigest() == digest
+
+
+def test_archives_are_packed_and_unpacked(pod: Pod, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(os.urandom(_MEGABYTE))
+    packed = subprocess.run(["tar", "cf", "-", "-C", tmp_path, "folder"], capture_output=True, check=True).stdout
+    digest = hashlib.sha256((tmp_path / "folder" / "file").read_bytes()).hexdigest()
+    assert (
+        pod.says("mkdir -p /tmp/in && tar -xmf - -C /tmp/in && sha256sum < /tmp/in/folder/file", packed).split()[0]
+        == digest
+    )
+    back = pod.run("tar cf - /tmp/in/folder").stdout
+    subprocess.run(["tar", "xf", "-", "-C", tmp_path], input=back, check=True)
+    assert hashlib.sha256((tmp_path / "tmp" / "in" / "folder" / "file").read_bytes()).hexdigest() == digest
+
+
+def test_a_line_is_edited(screen: Screen) -> None:
+    screen.type("echo helo", LEFT, "l", ENTER)
+    screen.shows("/ # echo hello", "hello", "/ #")
+    screen.type(UP, HOME, control("k"), "xpwd", BACKSPACE, BACKSPACE, BACKSPACE, BACKSPACE, "pwd", ENTER)
+    screen.shows("/ # pwd", "/", "/ #")
+    screen.type(UP, UP, DOWN, ENTER)
+    screen.shows("/ # pwd", "/", "/ # pwd", "/", "/ #")
+
+
+def test_names_are_completed(screen: Screen) -> None:
+    screen.type("sha25", TAB, "/etc/host", TAB, control("u"), "echo /t", TAB, ENTER)
+    screen.shows("/ # echo /tmp/", "/tmp/", "/ #")
+
+
+@pytest.mark.parametrize("command", ["sleep 1000", "while true; do :; done", "cat", "yes > /dev/null", "sleep 9 | cat"])
+def test_a_command_is_interrupted(screen: Screen, command: str) -> None:
+    screen.type(command, ENTER)
+    screen.shows_somewhere(command)
+    screen.type("typed", control("c"))
+    screen.type("echo $?", ENTER)
+    screen.shows("/ # echo $?", "130", "/ #")
+
+
+def test_input_is_echoed_and_ends(screen: Screen) -> None:
+    screen.type("cat", ENTER, "abx", BACKSPACE, "c", ENTER, control("d"))
+    screen.shows("/ # cat", "abc", "abc", "/ #")
+
+
+def test_a_command_has_several_lines(screen: Screen) -> None:
+    screen.type("for i in 1 2", ENTER, "do echo $i; done", ENTER)
+    screen.shows("/ # for i in 1 2", "> do echo $i; done", "1", "2", "/ #")
+
+
+def test_the_window_changes(screen: Screen) -> None:
+    screen.type("stty size", ENTER)
+    screen.shows("/ # stty size", "24 80", "/ #")
+    screen.resize(100, 30)
+    screen.type("until [ $COLUMNS = 100 ]; do sleep 0.1; done; stty size", ENTER)
+    screen.shows("30 100", "/ #")
+
+
+def test_a_file_is_edited(pod: Pod, screen: Screen) -> None:
+    screen.type("vi /tmp/text", ENTER)
+    screen.shows_somewhere("[New file]")
+    screen.type("ifirst", ENTER, "second", ESCAPE, "ggyyGp", ":wq", ENTER)
+    screen.shows_somewhere("/ #")
+    assert pod.says("cat /tmp/text") == "first\nsecond\nfirst\n"
+
+
+def test_the_end_of_the_input_ends_the_shell(pod: Pod) -> None:
+    with screen_of(pod.command("sh", options="-it")) as screen:
+        screen.shows("/ #")
+        screen.type(control("d"))
+        assert screen.ends() == 0
