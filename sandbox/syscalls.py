@@ -190,10 +190,13 @@ def accept(listener: int) -> int:
 class Timer:
     """A descriptor that is readable some time after it was set, and again and again until it is cleared."""
 
-    def __init__(self, *nanoseconds: int) -> None:
-        """The times that it can be set to."""
+    def __init__(self, *nanoseconds: tuple[int, int]) -> None:
+        """What it can be set to: the time until it is readable, and that until it is so again, 0 for never."""
         self.descriptor = _checked(_timerfd_create(_CLOCK_MONOTONIC, os.O_CLOEXEC))
-        self._times = [(ctypes.c_int64 * 4)(*divmod(each, _SECOND) * 2) for each in (*nanoseconds, 0)]
+        self._times = [
+            (ctypes.c_int64 * 4)(*divmod(again, _SECOND), *divmod(first, _SECOND))
+            for first, again in (*nanoseconds, (0, 0))
+        ]
         self._addresses = [ctypes.addressof(each) for each in self._times]
 
     def set(self, which: int) -> None:

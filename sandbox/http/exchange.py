@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SEND_AT = 65536
 """Bytes of a response that are sent before the guest has ended, or has run for a while."""
 QUICK_SECONDS = 0.002
-MOST_WAITING = 1 << 18
+MOST_WAITING = 1 << 20
 """Bytes that a client has not taken: then the guest waits."""
 MOST_UNANSWERED = 1 << 20
 """Bytes of a body whose status the guest has not told."""
@@ -143,6 +143,8 @@ class GuestExchange:
     def _wait_for_client(self) -> None:
         """Until it has taken something; a client that takes nothing for long is cut off."""
         connection, poll = self.connection, select.poll()
+        if not self.is_detached:
+            connection.worker.step_down()
         poll.register(connection.descriptor, select.POLLOUT)
         while len(connection.output) > MOST_WAITING // 2 and not self.is_dead:
             taken = poll.poll(int(connection.worker.limits.body_seconds * 1000))

@@ -36,10 +36,11 @@ STARTED, RETIRING, FAILED = b"S", b"R", b"F"
 DRAIN = b"D"
 """What it is told. The end of the channel ends it, too."""
 
-_MOMENTS = (1_000_000, 8_000_000)
+_MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000), (1, 0))
 """Nanoseconds that a guest may run in the leading thread: after one that took longer, and after one that did not. On a
-busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two."""
-_SHORT, _LONG = range(2)
+busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two. The last is
+for one that is known to wait."""
+_SHORT, _LONG, _NONE = range(3)
 _SWEEP_SECONDS = 0.25
 _FLUSH_SECONDS = 0.01
 """What a guest in another thread has written waits no longer for more."""
@@ -142,6 +143,10 @@ class Worker:
         while leads:
             self._wait()
             leads = self._run_waiting()
+
+    def step_down(self) -> None:
+        """The guest in the leading thread, which calls this, is about to wait."""
+        self._timer.set(_NONE)
 
     # Events.
 
