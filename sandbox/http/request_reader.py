@@ -2,6 +2,7 @@
 ways.
 """
 
+import re
 from collections import deque
 
 import httptools
@@ -9,6 +10,8 @@ import httptools
 from sandbox.wasm.http_fields import FORBIDDEN, Item
 
 _HTTP_1_0, _HTTP_1_1 = "1.0", "1.1"
+_AUTHORITY_END = re.compile("[/?#]")
+_AUTHORITY = re.compile(r"[-A-Za-z0-9._~%!$&'()*+;=:@\[\]]*")
 
 
 class Refusal(Exception):
@@ -68,8 +71,13 @@ class RequestReader:
         self._in_head = True
         self._parsed_bytes = 0
         self._waiting_bytes = 0
+        self._has_come_on = False
+        """With the last data a request began, or its headers were complete, or some of its body came."""
         self._url = b""
         self._hosts = 0
+        self._is_chunked = False
+        self._is_resumed = False
+        """The parser is reading the framing of a request that it is told again."""
         self._refusal: Refusal | None = None
         self.requests: deque[Request] = deque()
 
@@ -80,23 +88,38 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Raises Refusal; requests that were complete before it are in ``requests``."""
+        self._has_come_on = False
+        rest = data
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:  # nobody has to take it: what follows is another request
-            self._parser = httptools.HttpRequestParser(self)
-            rest = data[offer.args[0] :]
-            if rest and self._refusal is None:
-                self.feed(rest)
+            while rest and self._refusal is None:
+                rest = self._parse(rest)
         except httptools.HttpParserError as error:
             raise self._refusal or Refusal(400, str(error)) from None
-        if self._in_head:
-            self._bound_head(len(data))
+        if self._request is not None:
+            self._bound_waiting(len(data))
         if self._refusal:
             raise self._refusal
 
-    def _bound_head(self, size: int) -> None:
-        """The parser keeps a header to itself until it is complete."""
-        self._waiting_bytes = self._waiting_bytes + size if self._waiting_bytes or self._request else 0
+    def _parse(self, data: bytes) -> bytes:
+        """What is left after a request that offers another protocol: the parser takes its body for that protocol's."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._resume()
+            return data[offer.args[0] :]
+        return b""
+
+    def _resume(self) -> None:
+        """Nobody has to take an offer: what follows is the request's body, and then another request."""
+        length = self._request.content_length if self._request is not None else None
+        self._parser = httptools.HttpRequestParser(self)
+        self._is_resumed = True
+        framing = b"transfer-encoding: chunked" if self._is_chunked else b"content-length: %d" % (length or 0)
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+
+    def _bound_waiting(self, size: int) -> None:
+        """The parser keeps a header, a trailer or the end of a chunk to itself until it is complete."""
+        self._waiting_bytes = 0 if self._has_come_on else self._waiting_bytes + size
         if self._waiting_bytes > 2 * self._most_header_bytes:
             self._refuse(431, "the headers are too large")
 
@@ -106,14 +129,21 @@ class RequestReader:
     # What follows is called by the parser.
 
     def on_message_begin(self) -> None:
+        if self._is_resumed:
+            return
         self._request = Request()
         self._in_head, self._parsed_bytes, self._url, self._hosts = True, 0, b"", 0
+        self._is_chunked, self._has_come_on = False, True
 
     def on_url(self, url: bytes) -> None:
+        if self._is_resumed:
+            return
         self._url += url
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_resumed:
+            return
         self._count(len(name) + len(value) + 4)
         request, lowered = self._request, name.decode("latin-1").lower()
         assert request is not None
@@ -121,15 +151,19 @@ class RequestReader:
             if lowered not in FORBIDDEN:
                 request.trailers.append((lowered, value))
         elif lowered in FORBIDDEN:
-            self._note_host(lowered, value)
+            self._note_connection(request, lowered, value)
         else:
             request.headers.append((lowered, value))
             self._note(request, lowered, value)
 
-    def _note_host(self, name: str, value: bytes) -> None:
-        if name == "host" and self._request is not None:
+    def _note_connection(self, request: Request, name: str, value: bytes) -> None:
+        if name == "host":
             self._hosts += 1
-            self._request.authority = value.decode("latin-1")
+            request.authority = value.decode("latin-1")
+        elif name == "transfer-encoding":
+            self._is_chunked = True
+            if value.lower() != b"chunked":
+                self._refuse(400, "the transfer encoding is not chunked")
 
     def _note(self, request: Request, name: str, value: bytes) -> None:
         if name == "content-length":
@@ -146,13 +180,16 @@ class RequestReader:
             self._refuse(431, "the headers are too large")
 
     def on_headers_complete(self) -> None:
+        if self._is_resumed:
+            self._is_resumed = False
+            return
         request, parser = self._request, self._parser
         assert request is not None
         version = parser.get_http_version()
         request.method = parser.get_method().decode("ascii")
         request.is_http_1_1 = version == _HTTP_1_1
         request.keeps_alive = parser.should_keep_alive()
-        self._in_head, self._waiting_bytes = False, 0
+        self._in_head, self._has_come_on = False, True
         self._take_target(request)
         self._check(request, version)
         if self._refusal is None:
@@ -164,10 +201,11 @@ class RequestReader:
             request.target = target
             return
         scheme, _, rest = target.partition("://")
-        authority, slash, path = rest.partition("/")
+        authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+        path = rest[len(authority) :]
         if scheme.lower() not in ("http", "https") or not authority:
             self._refuse(400, "the request target is neither a path nor a URL")
-        request.authority, request.target = authority, slash + path or "/"
+        request.authority, request.target = authority, path if path.startswith("/") else f"/{path}"
 
     def _check(self, request: Request, version: str) -> None:
         if version not in (_HTTP_1_0, _HTTP_1_1):
@@ -176,10 +214,13 @@ class RequestReader:
             self._refuse(400, "CONNECT is for proxies")
         elif self._hosts > 1 or (request.is_http_1_1 and not self._hosts):
             self._refuse(400, "there has to be one Host")
+        elif not _AUTHORITY.fullmatch(request.authority or ""):
+            self._refuse(400, "the Host is none")
 
     def on_body(self, data: bytes) -> None:
         request = self._request
         assert request is not None
+        self._has_come_on = True
         request.received += len(data)
         if request.received > self._most_body_bytes:
             self._refuse(413, "the body is too large")
@@ -187,6 +228,8 @@ class RequestReader:
             request.body.append(data)
 
     def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return
         if self._request is not None:
             self._request.is_complete = True
-        self._request, self._in_head, self._waiting_bytes = None, True, 0
+        self._request, self._in_head = None, True

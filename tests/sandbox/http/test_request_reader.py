@@ -142,3 +142,51 @@ def test_too_large_a_body_is_refused_when_it_is_announced() -> None:
 def test_too_large_a_body_is_refused_when_it_has_come() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert refusal(head, chunked([b"x" * 1000] * 6)) == 413
+
+
+def test_the_body_of_a_request_that_offers_another_protocol_is_no_request() -> None:
+    inner = b"GET /inner HTTP/1.1\r\nHost: a\r\n\r\n"
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    next_one = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+    for framing, body in (
+        (b"Content-Length: %d\r\n" % len(inner), inner),
+        (b"Transfer-Encoding: chunked\r\n", chunked([inner])),
+    ):
+        sent = b"POST /outer HTTP/1.1\r\nHost: a\r\n" + offer + framing + b"\r\n" + body + next_one
+        for size in (1, 7, len(sent)):
+            outer, following = read(*cut(sent, size))
+            assert (outer.target, outer.take_body(), outer.is_complete) == ("/outer", inner, True)
+            assert (following.target, following.is_complete) == ("/next", True)
+
+
+def test_offers_of_other_protocols_may_be_many() -> None:
+    offer = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    assert len(read(offer * 2000)) == 2000
+
+
+_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("unending", [b"0\r\nA: ", b"1;", b"0\r\n"])
+def test_what_never_ends_behind_a_body_is_refused(unending: bytes) -> None:
+    assert refusal(_CHUNKED, unending, *[b"a" * 500] * 20) == 431
+
+
+def test_a_body_does_not_count_as_headers() -> None:
+    assert read(_CHUNKED + chunked([b"a" * 4000]))[0].is_complete
+    assert len(read(_CHUNKED + chunked([b"a" * 4000]) + b"GET / HTTP/1.1\r\nHo", b"st: a\r\n\r\n")) == 2
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"identity", b"xchunked"])
+def test_no_transfer_encoding_but_chunked_is_understood(coding: bytes) -> None:
+    assert refusal(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n") == 400
+
+
+@pytest.mark.parametrize("host", [b"a b", b"a/b", b'"', b"a\xff", b"a@b c"])
+def test_a_host_that_is_none_is_refused(host: bytes) -> None:
+    assert refusal(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n") == 400
+
+
+def test_a_target_with_a_host_may_have_no_path() -> None:
+    (request,) = read(b"GET http://b?c=/d HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (request.authority, request.target) == ("b", "/?c=/d")
