@@ -265,9 +265,12 @@ class PodProcess:
             raise
         return AttachedGuest(self, container_id, number, streams, ended)
 
-    async def detach(self, number: int) -> None:
-        self._attached.pop(number, None)
+    async def detach(self, number: int, ends_input: bool) -> None:
+        """``ends_input``: who goes away could type, which counts as the end of that. Raises GuestGone."""
+        container_id, _ = self._attached.pop(number, ("", None))
         await self._link.request("detach", attach=number)
+        if container_id and ends_input and not self._letting_go:
+            await self._link.request("end_input", container=container_id)
 
     async def resize(self, container_id: str, width: int, height: int) -> None:
         """Columns and rows of the container's terminal. Raises GuestGone."""

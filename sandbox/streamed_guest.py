@@ -20,7 +20,7 @@ class Asked(Protocol):
 
     async def end_exec(self, number: int) -> None: ...
 
-    async def detach(self, number: int) -> None: ...
+    async def detach(self, number: int, ends_input: bool) -> None: ...
 
     async def resize(self, container_id: str, width: int, height: int) -> None: ...
 
@@ -91,6 +91,6 @@ class AttachedGuest:
         try:
             if not self._ended.done():
                 self._ended.set_result(0)
-                await self._pod.detach(self._number)
+                await self._pod.detach(self._number, ends_input=self.ends.stdin >= 0)
         except SandboxError as error:
             log.debug("an attacher has lost its pod process", error=str(error))

@@ -89,6 +89,31 @@ def test_what_was_written_before_is_in_the_log_alone(node: Node) -> None:
     in_container(node, "stdin_block", scenario, stdin=True)
 
 
+def test_with_stdin_once_input_ends_with_a_watcher_that_goes_away(node: Node) -> None:
+    async def scenario(process: PodProcess, spec: GuestSpec) -> None:
+        only_watches, types = await attach(process, spec), await attach(process, spec, stdin=True)
+        os.write(types.ends.stdin, b"one\n")
+        assert await read(only_watches.ends.stdout, b"one\n") == b"one\n"
+        exits = Exits(process)
+        close(types)
+        await types.end()
+        assert await read(only_watches.ends.stdout) == b"eof\n"
+        assert (await exits.next()).exit_code == 0
+
+    in_container(node, "stdin_block", scenario, stdin=True, stdin_once=True)
+
+
+def test_with_stdin_once_input_goes_on_without_one_that_only_watched(node: Node) -> None:
+    async def scenario(process: PodProcess, spec: GuestSpec) -> None:
+        only_watches, types = await attach(process, spec), await attach(process, spec, stdin=True)
+        close(only_watches)
+        await only_watches.end()
+        os.write(types.ends.stdin, b"one\n")
+        assert await read(types.ends.stdout, b"one\n") == b"one\n"
+
+    in_container(node, "stdin_block", scenario, stdin=True, stdin_once=True)
+
+
 def test_without_stdin_once_input_goes_on_with_the_next(node: Node) -> None:
     async def scenario(process: PodProcess, spec: GuestSpec) -> None:
         for word in (b"one\n", b"two\n"):
