@@ -25,6 +25,8 @@ from sandbox.errors import SandboxError
 
 _ROLES = ("error", "data")
 _SECONDS_TO_TAKE_SOMETHING = 60.0
+_MOST_PAIRS = 1024
+"""At a time. A client that gives streams up as fast as it opens them has few open, and yet many that are served."""
 _NO_READER = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 log = structlog.get_logger()
@@ -39,6 +41,7 @@ def admit(headers: Mapping[str, str]) -> bool:
 
 @dataclass
 class _Pair:
+    key: str
     streams: dict[str, Stream] = field(default_factory=dict)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -88,6 +91,8 @@ class PortForwardSession:
     def _sort_in(self, stream: Stream, creation_seconds: float) -> None:
         key, role = _key(stream), stream.headers["streamtype"]
         if key not in self._incomplete:
+            if len(self._forwards) >= _MOST_PAIRS:
+                return stream.reset()
             self._begin(key, creation_seconds)
         pair = self._incomplete[key]
         if role in pair.streams:
@@ -101,7 +106,7 @@ class PortForwardSession:
         return None
 
     def _begin(self, key: str, creation_seconds: float) -> None:
-        pair = self._incomplete[key] = _Pair()
+        pair = self._incomplete[key] = _Pair(key)
         task = asyncio.create_task(self._serve(pair, creation_seconds))
         self._forwards[task] = pair
         task.add_done_callback(self._forwards.pop)
@@ -118,7 +123,8 @@ class PortForwardSession:
             async with asyncio.timeout(seconds):
                 await pair.complete.wait()
         except TimeoutError:
-            self._incomplete = {key: other for key, other in self._incomplete.items() if other is not pair}
+            if self._incomplete.get(pair.key) is pair:
+                del self._incomplete[pair.key]
             return False
         return True
 

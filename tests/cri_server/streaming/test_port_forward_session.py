@@ -176,6 +176,28 @@ def test_half_a_pair_is_given_up(serve: Serve) -> None:
     serve(scenario, creation_seconds=1)
 
 
+def test_streams_that_are_given_up_at_once_are_not_served_without_end(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port_forward_session, "_MOST_PAIRS", 3)
+
+    async def scenario(server: StreamingServer) -> None:
+        client = await forwarded(server)
+        for number in range(3):
+            client.caller.send(frames.rst_stream(client.open(streamtype="error", port="80", requestid=str(number)), 5))
+        beyond = client.open(streamtype="error", port="80", requestid="3")
+        await until(client, lambda: beyond in client.refused)
+        async with listening(echo) as port:
+            await asyncio.sleep(1.1)  # until the others are given up
+            _, data = pair(client, port, 4)
+            client.send(data, b"hello", fin=True)
+            await until(client, lambda: data in client.ended)
+            assert client.received[data] == b"hello and that is all"
+            client.caller.vanish()
+
+    serve(scenario, creation_seconds=1)
+
+
 def test_a_client_that_vanishes_closes_what_it_had_open(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         closed = asyncio.Event()
