@@ -9,7 +9,7 @@ from functools import partial
 
 from sandbox import control
 from sandbox.attachment import Attachment
-from sandbox.errors import StartFailure
+from sandbox.errors import GuestGone, SandboxError, StartFailure
 from sandbox.exec_guest import ExecGuest
 from sandbox.pod_container import PodContainer
 from sandbox.specs import GuestSpec
@@ -84,8 +84,9 @@ class PodClients:
         if guest.started_at:
             self._send(key[0], {"event": "exec_ended", "exec": key[1], "exit_code": guest.exit_code})
         else:
-            text = f"{guest.spec.argv[0]} cannot be executed in container {guest.spec.container_id}: {guest.message}"
-            self._send(key[0], {"id": request, "error": StartFailure.__name__, "message": text[:_MESSAGE_CHARACTERS]})
+            error = _failure(container, guest)
+            text = str(error)[:_MESSAGE_CHARACTERS]
+            self._send(key[0], {"id": request, "error": type(error).__name__, "message": text})
 
     def _tell_detached(self, key: tuple[int, int], attachment: Attachment, reason: str) -> None:
         found = self._attached.get(key)
@@ -97,3 +98,12 @@ class PodClients:
     def _tell_input_end(self, key: tuple[int, int]) -> None:
         """A client that was killed ends its input as well, but takes no notice any more."""
         self._send(key[0], {"event": "input_ended", "attach": key[1]})
+
+
+def _failure(container: PodContainer, guest: ExecGuest) -> SandboxError:
+    """Of a guest that has not started."""
+    if container.run.finished_at:
+        return GuestGone(f"container {guest.spec.container_id} has ended meanwhile: start another one")
+    return StartFailure(
+        f"{guest.spec.argv[0]} cannot be executed in container {guest.spec.container_id}: {guest.message}"
+    )

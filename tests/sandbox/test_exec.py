@@ -165,6 +165,20 @@ def test_the_containers_end_is_its_end(node: Node) -> None:
     in_container(node, "sleeper", scenario)
 
 
+def test_the_containers_end_is_that_of_one_that_has_not_started(node: Node) -> None:
+    async def scenario(process: PodProcess, container: GuestSpec) -> None:
+        exits = Exits(process)
+        executing = asyncio.create_task(execute(process, container, "busy_at_start"))
+        await until(lambda: children(process.pid) == 2)
+        await process.signal(container.container_id, signal.SIGKILL)
+        await exits.next()
+        with pytest.raises(GuestGone, match="has ended meanwhile"):
+            await executing
+        assert process.executed == 0
+
+    in_container(node, "sleeper", scenario)
+
+
 def test_the_servers_end_is_its_end(node: Node) -> None:
     """But not the container's."""
 

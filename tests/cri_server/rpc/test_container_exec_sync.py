@@ -213,11 +213,11 @@ def test_many_at_once(node: RealNode, container: str) -> None:
     assert outcomes == [(0, f"{number}\n".encode(), b"") for number in range(50)]
 
 
-def test_the_end_of_the_container_is_its_end(node: RealNode, pod: str) -> None:
-    container = node.start(pod, "sleeper")
+def test_the_end_of_the_container_is_its_end(node: RealNode, pod: str, volume: Path) -> None:
+    container = with_volume(node, pod, volume)
     with ThreadPoolExecutor(1) as pool:
-        executing = pool.submit(exec_sync, node, container, "sleep", "4321")
-        eventually(lambda: executed(node, container) == 1)
+        executing = pool.submit(exec_sync, node, container, "sh", "-c", "touch /volume/started; sleep 4321")
+        eventually((volume / "started").exists)
         node.call("StopContainer", container_id=container, timeout=0)
         assert executing.result()[0] == 137
 
