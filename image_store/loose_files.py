@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from image_store.resources import code
 
 _PIECE = 1 << 20
 _MOST_REMEMBERED = 512
+_MOST_OF_A_HOLDER = 64
+"""A container can change its files, and so have code made without end, for as long as it is there."""
 _SETTLED_NANOSECONDS = 2_000_000_000
 """A file that changed less than this before may change again without its time showing it."""
 
@@ -36,8 +39,12 @@ class _Stamp(NamedTuple):
 
 
 class LooseFiles:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, on_garbage: Callable[[], None]) -> None:
+        """``on_garbage`` is called when code is no longer held that may be needed by nobody else."""
         self._parts = parts
+        self._on_garbage = on_garbage
+        self._used: dict[str, list[str]] = {}
+        """Digests by holder, the one used last at the end."""
         self._digests: dict[_Stamp, str] = {}
         self._making: dict[str, asyncio.Task[Facts]] = {}
         """By digest."""
@@ -51,9 +58,10 @@ class LooseFiles:
 
     async def program(self, descriptor: int, name: str, holder: str) -> Program:
         """``descriptor``: of the file, open for reading, the caller's. ``name``: what errors call it. Its code is kept
-        until the holder is released. Raises ModuleInvalid, LimitExceeded, DiskFull, StorageFailed."""
+        until the holder is released, or has used many others since. Raises ModuleInvalid, LimitExceeded, DiskFull,
+        StorageFailed."""
         digest = await self._digest(descriptor, name)
-        await self._parts.claim(holder, code(digest))
+        await self._claim(holder, digest)
         source = Source(digest, self._parts.trees.work / f"loose-{hex_of(digest)}")
         facts = self._parts.compiler.verified(digest)
         if facts is None or not self._parts.compiler.is_ready(digest):
@@ -76,14 +84,30 @@ class LooseFiles:
 
     async def hold(self, descriptor: int, name: str, holder: str) -> None:
         """Keep its code for the holder, if there is any. Raises LimitExceeded, StorageFailed."""
-        await self._parts.claim(holder, code(await self._digest(descriptor, name)))
+        await self._claim(holder, await self._digest(descriptor, name))
+
+    def release(self, holder: str) -> None:
+        self._used.pop(holder, None)
+        if self._parts.claims.release(_claimant(holder)):
+            self._on_garbage()
+
+    async def _claim(self, holder: str, digest: str) -> None:
+        await self._parts.claim(_claimant(holder), code(digest))
+        used = self._used.setdefault(holder, [])
+        if digest in used:
+            used.remove(digest)
+        used.append(digest)
+        if len(used) > _MOST_OF_A_HOLDER:
+            self._parts.claims.remove(_claimant(holder), code(used.pop(0)))
+            self._on_garbage()
 
     async def _digest(self, descriptor: int, name: str) -> str:
         stamp = _stamp(descriptor)
         known = self._digests.get(stamp)
         if known is None:
             self._check_size(stamp.size, name)
-            known = await self._parts.threads.run_alone(partial(_digest, os.dup(descriptor), name))
+            most = self._parts.settings.max_module_bytes
+            known = await self._parts.threads.run_alone(partial(_digest, os.dup(descriptor), most, name))
             if stamp == _stamp(descriptor) and time.time_ns() - stamp.changed_at > _SETTLED_NANOSECONDS:
                 self._remember(stamp, known)
         return known
@@ -132,11 +156,16 @@ def _stamp(descriptor: int) -> _Stamp:
     return _Stamp(found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
 
 
-def _digest(descriptor: int, name: str) -> str:
-    """Closes the descriptor."""
+def _claimant(holder: str) -> str:
+    """Apart from what the holder claims otherwise, which may be the same code."""
+    return f"files of {holder}"
+
+
+def _digest(descriptor: int, most: int, name: str) -> str:
+    """Of at most so many bytes, for the file may be growing. Closes the descriptor."""
     hasher, offset = hashlib.sha256(), 0
     with disk_errors(name), open(descriptor, "rb", buffering=0):
-        while piece := os.pread(descriptor, _PIECE, offset):
+        while offset < most and (piece := os.pread(descriptor, _PIECE, offset)):
             hasher.update(piece)
             offset += len(piece)
     return f"sha256:{hasher.hexdigest()}"

@@ -40,6 +40,10 @@ class Claims:
     def add(self, holder: str, *resources: Resource) -> None:
         self._claims.setdefault(holder, set()).update(resources)
 
+    def remove(self, holder: str, resource: Resource) -> None:
+        """One that it has."""
+        self._claims[holder].remove(resource)
+
     def release(self, holder: str) -> set[Resource]:
         """What it had, which may be garbage now."""
         return self._claims.pop(holder, set())

@@ -56,8 +56,8 @@ class ImageStore:
         self._parts = parts
         self._catalog = catalog
         self._programs = Programs(parts)
-        self._loose = LooseFiles(parts)
         self._upkeep = Upkeep(parts, catalog, self._programs)
+        self._loose = LooseFiles(parts, self._upkeep.want_collection)
         self._pulls: SharedWork[tuple[Reference, Credentials | None], Image] = SharedWork()
 
     @classmethod
@@ -174,8 +174,8 @@ class ImageStore:
         return await self._programs.of_runtime(text, subject, holder)
 
     async def loose_program(self, descriptor: int, name: str, holder: str) -> Program:
-        """WebAssembly in a file of no image, compiled; its code is kept until ``release``. ``descriptor``: of the file,
-        open for reading, the caller's. ``name``: what errors call it.
+        """WebAssembly in a file of no image, compiled; its code is kept until ``release``, or until the holder has used
+        many others since. ``descriptor``: of the file, open for reading, the caller's. ``name``: what errors call it.
 
         Raises ModuleInvalid, LimitExceeded, DiskFull, StorageFailed.
         """
@@ -206,6 +206,7 @@ class ImageStore:
 
     def release(self, holder: str) -> None:
         """The container is gone."""
+        self._loose.release(holder)
         if self._programs.release(holder):
             self._upkeep.want_collection()
 

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,34 @@ def test_its_code_is_kept_by_its_content(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("loose-*")) == []
 
 
+def test_the_code_of_those_used_last_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loose_files, "_MOST_OF_A_HOLDER", 2)
+
+    async def scenario(store: ImageStore, file: Path) -> None:
+        codes = {}
+        for name in ("hello", "exit3", "hello", "sleeper"):
+            file.write_bytes(guest(name))
+            codes[name] = await compiled(store, file)
+        await store.collect_garbage()
+        assert {name for name, code in codes.items() if code.exists()} == {"hello", "sleeper"}
+        file.write_bytes(guest("exit3"))
+        await compiled(store, file, "another container")
+        store.release("container")
+        await store.collect_garbage()
+        assert {name for name, code in codes.items() if code.exists()} == {"exit3"}
+
+    in_store(tmp_path, scenario)
+
+
+def test_a_file_that_grows_is_not_read_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands for one that is written to faster than it is read."""
+    file = tmp_path / "program"
+    file.write_bytes(bytes(5))
+    monkeypatch.setattr(os, "pread", lambda descriptor, size, offset: bytes(size))
+    with file.open("rb") as opened:
+        loose_files._digest(os.dup(opened.fileno()), 3 << 20, "the program")
+
+
 def test_many_at_once_compile_once(tmp_path: Path) -> None:
     async def scenario(store: ImageStore, file: Path) -> None:
         file.write_bytes(guest("hello"))
@@ -60,9 +89,9 @@ def test_a_file_that_is_old_is_read_once(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(loose_files, "_SETTLED_NANOSECONDS", -1)
     digest, read = loose_files._digest, list[str]()
 
-    def counted(descriptor: int, name: str) -> str:
+    def counted(descriptor: int, most: int, name: str) -> str:
         read.append(name)
-        return digest(descriptor, name)
+        return digest(descriptor, most, name)
 
     monkeypatch.setattr(loose_files, "_digest", counted)
 
