@@ -80,11 +80,18 @@ class Connection:
         except OSError:
             self._lose()
             return
-        self._since = self.worker.now
+        if self._is_expected():
+            self._since = self.worker.now
         if not data:
             self._end_input()
         elif not self._lingers and self._refusal is None:
             self._parse(data)
+
+    def _is_expected(self) -> bool:
+        """Rather than more of headers, which are timed from their first byte, or what nobody reads any more."""
+        if self.exchange is not None or self._pending is not None:
+            return True
+        return self._reader.is_between and not self.output and not self._lingers
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -174,10 +181,12 @@ class Connection:
             self.send()
         self._mind()
 
-    def finished(self) -> None:
-        """The exchange has ended, and its guest."""
-        exchange, self.exchange = self.exchange, None
-        if exchange is None or self.descriptor < 0:
+    def finished(self, exchange: GuestExchange) -> None:
+        """It has ended, but perhaps for its guest."""
+        if self.exchange is not exchange:
+            return
+        self.exchange = None
+        if self.descriptor < 0:
             return
         self._since = self.worker.now
         if not exchange.writer.keeps_alive or not exchange.request.is_complete or exchange.is_broken:
@@ -234,9 +243,15 @@ class Connection:
             wanted = _IN if not self._is_ended and self._has_room() else 0
             self._set_interest(wanted | (self._interest & _OUT))
 
+    def read_on(self) -> None:
+        """A guest's thread has made room."""
+        self._mind()
+
     def _has_room(self) -> bool:
         request = self._pending or (self.exchange.request if self.exchange else None)
         waiting = sum(map(len, request.body)) if request is not None and not request.is_complete else 0
+        for later in self._reader.requests:
+            waiting += sum(map(len, later.body))
         return waiting < READ_AHEAD and len(self._reader.requests) < MOST_PIPELINED
 
     def _set_interest(self, interest: int) -> None:

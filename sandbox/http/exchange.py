@@ -51,6 +51,8 @@ class GuestExchange:
         self.status = 0
         self._answer: ResponseHead | None = None
         self._unanswered = 0
+        self._early_trailers: list[Item] | None = None
+        """Of a body that was complete before the guest answered."""
         self._pipe: tuple[str, int] | None = None
         self._is_read = False
         """The pipe has its reader."""
@@ -68,10 +70,16 @@ class GuestExchange:
     def body_is_open(self) -> None:
         with self.connection.lock:
             self._is_read = True
+            if self.is_dead:
+                self._close_pipe()
             self.feed()
 
     def request_trailers(self) -> list[Item] | None:
-        """The body may be read only in part: what is left of it has to come all the same."""
+        """The body may be read only in part: what is left of it has to come all the same, for nobody."""
+        with self.connection.lock:
+            self.request.is_unwanted = True
+            self.request.body.clear()
+        self.connection.read_on()
         while not self.request.is_complete:
             if self.is_dead:
                 raise OSError(errno.ECONNRESET, "the client has gone")
@@ -87,13 +95,19 @@ class GuestExchange:
                 return
             self._answer = head
             self.status = head.status
-            if not head.has_body:
-                self._end([])
+            if not head.has_body or self._early_trailers is not None:
+                self._end(self._early_trailers or [])
             if self.is_detached:
                 self._push()
 
     def refuse(self, error: str) -> None:
         self.connection.worker.complain(f"{self._name()}: the guest answered by error-code {error}")
+
+    def begin_body(self) -> None:
+        with self.connection.lock:
+            if self._answer is None:
+                self.writer.forget()
+                self._unanswered, self._early_trailers, self.is_broken = 0, None, False
 
     def write(self, data: bytes) -> int:
         connection = self.connection
@@ -119,6 +133,8 @@ class GuestExchange:
 
     def finish(self, trailers: list[Item]) -> bool:
         with self.connection.lock:
+            if self._answer is None:
+                self._early_trailers = trailers
             if self._answer is None or self.is_dead:
                 return not self.is_broken
             return self._end(trailers)
@@ -152,7 +168,7 @@ class GuestExchange:
                 if taken:
                     connection.send()
                 else:
-                    self.is_dead = True
+                    connection.abort()
 
     def end(self, failure: Failure | None) -> None:
         """The guest has ended: what it has left undone is done for it."""
@@ -208,8 +224,17 @@ class GuestExchange:
     def flush(self) -> None:
         """Send what waits to be sent with more."""
         with self.connection.lock:
-            if self._answer is not None and not self.is_dead and not self.writer.is_ended:
+            if self._answer is None or self.is_dead:
+                return
+            if self.writer.is_ended:
+                self.connection.send()
+            else:
                 self._push()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whole, and all of the request is with the guest: if that goes on, it is for itself."""
+        return self.writer.is_ended and self.request.is_complete and self._pipe is None and not self.is_dead
 
     def give_up(self, status: int = 0, reason: str = "") -> None:
         """The guest is no longer waited for; ``status`` tells the client so, if nothing else has told it anything."""
@@ -217,7 +242,8 @@ class GuestExchange:
             if self.is_dead:
                 return
             self.is_dead = True
-            self._close_pipe()
+            if self._is_read:  # otherwise it is just being opened, which would wait for a writer
+                self._close_pipe()
             if status and not self.writer.is_begun:
                 self._answer_self(status, reason)
                 self.connection.send()

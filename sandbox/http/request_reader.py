@@ -28,6 +28,7 @@ class Request:
 
     __slots__ = (
         *("authority", "body", "content_length", "expects_continue", "headers", "is_complete", "is_http_1_1"),
+        "is_unwanted",
         *("keeps_alive", "method", "received", "target", "trailers"),
     )
 
@@ -48,6 +49,8 @@ class Request:
         self.received = 0
         """Bytes of the body."""
         self.is_complete = False
+        self.is_unwanted = False
+        """What comes of the body is for nobody."""
 
     def header(self, name: str) -> bytes:
         return next((value for other, value in self.headers if other == name), b"")
@@ -224,7 +227,7 @@ class RequestReader:
         request.received += len(data)
         if request.received > self._most_body_bytes:
             self._refuse(413, "the body is too large")
-        elif self._refusal is None:
+        elif self._refusal is None and not request.is_unwanted:
             request.body.append(data)
 
     def on_message_complete(self) -> None:

@@ -11,6 +11,7 @@ from sandbox.wasm.http_fields import Item
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _BODILESS = (204, 304)
+_LOWEST_FINAL = 200
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_DIGITS = 18
@@ -36,13 +37,20 @@ class ResponseWriter:
         self._is_chunked = False
 
     def start(self, status: int, headers: list[Item]) -> bool:
-        """False where the headers contradict themselves."""
+        """False where the headers contradict themselves or what was written before, or the status is no final one."""
         lengths = {value for name, value in headers if name == "content-length"}
-        if len(lengths) > 1 or any(not _is_length(value) for value in lengths):
+        if status < _LOWEST_FINAL or len(lengths) > 1 or any(not _is_length(value) for value in lengths):
             return False
         self.status, self._headers = status, headers
         self._length = int(lengths.pop()) if lengths else None
-        return True
+        if self._has_no_body:
+            self._take_waiting()
+        return self._length is None or self.body_bytes <= self._length
+
+    def forget(self) -> None:
+        """What was written for another response than the one that is started."""
+        self._take_waiting()
+        self.body_bytes = 0
 
     def write(self, data: bytes) -> bool:
         """False where it is more than the headers have promised."""

@@ -6,6 +6,7 @@ accepted any more, what has begun is finished, and the exit code is 0. When this
 it.
 """
 
+import contextlib
 import gc
 import os
 import select
@@ -164,7 +165,8 @@ class Supervisor:
             self._due.clear()
             os.close(self._service.listener)
             for each in self._workers.values():
-                os.write(each.channel, worker.DRAIN)
+                with contextlib.suppress(OSError):  # it has just ended
+                    os.write(each.channel, worker.DRAIN)
             self._end_if_alone()
 
     def _end_if_alone(self) -> None:

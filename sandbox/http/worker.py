@@ -168,6 +168,8 @@ class Worker:
         for exchange in list(self._running):
             if exchange.writer.waiting_bytes:
                 exchange.flush()
+            elif exchange.is_answered and exchange.is_detached:
+                exchange.connection.finished(exchange)
         if self.now >= self._next_sweep:
             self._sweep()
 
@@ -223,7 +225,7 @@ class Worker:
         for connection in list(self._connections):
             connection.check(self.now)
         for exchange in self._running - self._abandoned.keys():
-            if exchange.is_dead and self.now - exchange.started > self.limits.request_seconds:
+            if (exchange.is_dead or exchange.is_answered) and self.now - exchange.started > self.limits.request_seconds:
                 self._abandoned[exchange] = self.now
         if any(self.now - since > _ABANDONED_SECONDS for since in self._abandoned.values()):
             self._retire()
@@ -286,7 +288,7 @@ class Worker:
         self._abandoned.pop(exchange, None)
         if self.limits.access_log:
             self._log(access_log.line(self.limits.access_log, exchange.entry()))
-        exchange.connection.finished()
+        exchange.connection.finished(exchange)
 
     # What it says.
 

@@ -42,6 +42,9 @@ class Exchange(Protocol):
     def refuse(self, error: str) -> None:
         """The guest has answered by an error (a case of ``error-code``)."""
 
+    def begin_body(self) -> None:
+        """What comes is the body of a response. One that was written before, but not given as the answer, is none."""
+
     def write(self, data: bytes) -> int:
         """Of the response's body. Bytes taken, which is all of them, or a negative error number."""
 
@@ -70,6 +73,9 @@ class NoExchange:
         return
 
     def refuse(self, error: str) -> None:
+        return
+
+    def begin_body(self) -> None:
         return
 
     def write(self, data: bytes) -> int:

@@ -268,6 +268,7 @@ def _write(scope: HttpScope, body: OutgoingBody | CallBody) -> Any:
     if body.is_written:
         return Err()
     body.is_written = True
+    body.exchange.begin_body()
     return scope.streams.output()
 
 

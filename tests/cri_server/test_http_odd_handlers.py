@@ -1,0 +1,169 @@
+"""Handlers that do what few do, and clients that mean no good: each is told, and holds up nobody else."""
+
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cri_server.cri_v1 import api_pb2 as cri
+from tests.cri_server.test_http_containers import Served, _workers, read_one, received, serving
+from tests.real_node import RealNode, eventually, real_node
+
+_CLOSING = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+_TRIES = 50
+_BETWEEN = 0.2
+_LARGE = 200 << 20
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
+    with real_node(tmp_path_factory.mktemp("node")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def served(node: RealNode) -> Iterator[Served]:
+    with serving(node, "odd", "http_odd", workers=1, request_seconds=20, header_seconds=1) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def minimal(node: RealNode) -> Iterator[Served]:
+    with serving(node, "minimal", workers=1, body_seconds=1) as served:
+        yield served
+
+
+def test_a_body_may_be_complete_before_it_is_answered_with(served: Served) -> None:
+    assert served.ask("/early") == (200, b"early\n")
+
+
+def test_a_response_that_is_not_given_is_seen_by_nobody(served: Served) -> None:
+    assert served.ask("/rethought") == (200, b"odd\n")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none_that_was_written_before(served: Served, status: int) -> None:
+    answer = served.say(_CLOSING % b"/status?%d" % status)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("target", ["/status?101", "/status?199", "/short", "/long", "/unfinished", "/refuses"])
+def test_an_answer_that_is_none_is_a_bad_gateway(served: Served, target: str) -> None:
+    assert served.ask(target)[0] == 502
+
+
+def test_a_status_that_nobody_knows_is_passed_on(served: Served) -> None:
+    assert served.ask("/status?999") == (999, b"body\nodd\n")
+
+
+@pytest.mark.parametrize("target", ["/stale-request", "/twice"])
+def test_what_is_gone_cannot_be_used(served: Served, target: str) -> None:
+    workers = _workers(served)
+    assert served.ask(target)[0] == 500
+    eventually(lambda: f"GET '{target}': the guest trapped: unknown handle index" in served.log())
+    assert _workers(served) == workers
+
+
+def test_a_trap_after_the_answer_changes_nothing_but_the_log(served: Served) -> None:
+    assert served.ask("/stale-body") == (200, b"odd\n")
+    eventually(lambda: "GET '/stale-body': the guest trapped: unknown handle index" in served.log())
+
+
+def test_trailers_may_be_asked_for_without_reading_the_body(served: Served) -> None:
+    assert served.ask("/skips", "POST", bytes(3 << 20)) == (200, b"odd\n")
+
+
+def test_a_body_may_be_left_unread(served: Served) -> None:
+    assert served.ask("/unread", "POST", bytes(100_000)) == (200, b"odd\n")
+
+
+def test_headers_are_timed_from_their_first_byte(served: Served) -> None:
+    with served.socket() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nA: ")
+        _drip(connection)
+        assert received(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_what_is_sent_after_a_refusal_is_not_waited_for(served: Served) -> None:
+    with served.socket() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000000\r\n\r\n")
+        _drip(connection)
+
+
+def _drip(connection: socket.socket) -> None:
+    """Byte for byte, until the server has closed."""
+    for _ in range(_TRIES):
+        try:
+            connection.sendall(b"a")
+        except OSError:
+            return
+        time.sleep(_BETWEEN)
+    pytest.fail("the server reads for ever")
+
+
+def test_bodies_of_requests_that_have_to_wait_wait_with_their_client(minimal: Served) -> None:
+    (worker,) = _workers(minimal)
+    before = _resident(worker)
+    with minimal.socket() as connection:
+        connection.settimeout(1)
+        first = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+        second = b"POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % _LARGE
+        with suppress(TimeoutError):  # of the first answer more is left than the kernel keeps, as nobody reads it
+            connection.sendall(first * 5 + second)
+            for _ in range(_LARGE >> 20):
+                connection.sendall(bytes(1 << 20))
+    assert _resident(worker) - before < _LARGE / 2
+
+
+def _resident(pid: int) -> int:
+    """Bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) * 1024
+
+
+def test_a_client_that_reads_on_too_late_sees_that_the_response_is_not_whole(minimal: Served) -> None:
+    with minimal.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(b"GET /bytes?30000000 HTTP/1.1\r\nHost: a\r\n\r\n" + _CLOSING % b"/")
+        time.sleep(2)
+        answer = b""
+        with suppress(ConnectionError):
+            answer = received(connection)
+    assert b"hello" not in answer
+
+
+def test_a_handler_that_goes_on_holds_up_neither_its_answer_nor_its_connection(node: RealNode) -> None:
+    with serving(node, "goes-on", "http_odd", workers=1, request_seconds=1) as served, served.socket() as connection:
+        (worker,) = _workers(served)
+        for target in (b"/goes-on", b"/"):
+            connection.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+            assert read_one(connection) == b"odd\n"
+        eventually(lambda: worker not in _workers(served))
+
+
+def test_a_handler_that_takes_all_memory_leaves_others_alone(node: RealNode) -> None:
+    sandbox = node.run_pod("hungry", annotations={"wasmlet.dev/http-workers": "1"})
+    try:
+        resources = cri.LinuxContainerResources(memory_limit_in_bytes=200 << 20)
+        container = node.start(sandbox, "http_odd", linux=cri.LinuxContainerConfig(resources=resources))
+        address = str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox).status.network.ip)
+        served = Served(node, address, container, sandbox)
+        for _ in range(3):
+            with suppress(http.client.HTTPException, OSError):
+                served.ask("/hungry")
+        eventually(lambda: _answers(served))
+        assert node.status(container).state == cri.CONTAINER_RUNNING
+    finally:
+        node.call("RemovePodSandbox", pod_sandbox_id=sandbox)
+
+
+def _answers(served: Served) -> bool:
+    try:
+        return served.ask() == (200, b"odd\n")
+    except (http.client.HTTPException, OSError):
+        return False
