@@ -1,6 +1,6 @@
 """The messages between the server and the processes below it: one JSON object a packet, descriptors travel with it.
 
-A request is ``{"version": 3, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
+A request is ``{"version": 4, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
 "message": TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``.
 Packets stay far below the size that a kernel lets through (some 200 KiB): anything large is a file and the message
 names its path.
@@ -13,13 +13,13 @@ from typing import Any
 
 from sandbox import lean_json
 
-VERSION = 3
+VERSION = 4
 """1: a pod process opened what it needed by the paths that it was told, and took no descriptors. 2: it executed no
-other guests beside those of its containers, and let nobody attach to these."""
+other guests beside those of its containers, and let nobody attach to these. 3: it read its guests' environment."""
 PACKET_BYTES = 65536
 _DESCRIPTOR_BYTES = 4
 _ROOM = socket.CMSG_SPACE(48 * _DESCRIPTOR_BYTES)
-"""Nobody sends more descriptors: nine and a container's listening sockets, of which there are 32 at most."""
+"""Nobody sends more descriptors: ten and a container's listening sockets, of which there are 32 at most."""
 
 Message = dict[str, Any]
 

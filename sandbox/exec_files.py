@@ -2,22 +2,17 @@
 
 import os
 
-from sandbox import container_root, records
+from sandbox import container_root
 from sandbox.errors import StartFailure
 from sandbox.mount_places import MountPlaces, Place
 from sandbox.specs import GuestSpec
-from sandbox.start_files import StartFiles, open_shim
+from sandbox.start_files import StartFiles, add_spec, open_shim
 
 
-def open_spec(files: StartFiles, spec: GuestSpec) -> None:
-    """What the guest is to be, in a file of memory: arguments and environment may be large; and its shim. Raises
-    StartFailure."""
+def open_spec(files: StartFiles, spec: GuestSpec, apart: bool) -> None:
+    """What the guest is to be, with ``apart`` as for a start, and its shim. Raises StartFailure."""
     try:
-        file = os.memfd_create("guest", os.MFD_CLOEXEC)
-        files.add("spec", file)
-        with open(file, "wb", closefd=False) as writer:
-            writer.write(records.encode("guest", spec.to_json()))
-        os.lseek(file, 0, os.SEEK_SET)
+        add_spec(files, spec, apart)
         if spec.socket_shim:
             open_shim(files, spec)
     except OSError as error:

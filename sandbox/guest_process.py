@@ -12,12 +12,12 @@ import os
 from collections.abc import Mapping
 from typing import NoReturn
 
-from sandbox import network_access, syscalls
+from sandbox import kernel_files, lean_json, network_access, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.http import supervisor
 from sandbox.http.limits import HttpLimits
-from sandbox.place_names import ROOT, SHIM
+from sandbox.place_names import ENVIRONMENT, ROOT, SHIM
 from sandbox.seccomp.filter import guest_filter
 from sandbox.seccomp.socket_policy import ALL, NO_SOCKETS, policy_of, serving
 from sandbox.specs import GuestSpec
@@ -40,10 +40,9 @@ _LOST = 255
 def prepare(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> guest.Prepared:
     """In the pod process, before the fork. ``files``: descriptors, among them those of the shim, if it has one, for the
     pod process has none of the host's files. Raises StartFailure."""
-    variables = [os.fsencode(item).partition(b"=") for item in spec.env]
     setup = guest.WasiSetup(
         argv=[os.fsencode(word) for word in spec.argv],
-        env=[(name, value) for name, _, value in variables],
+        env=_variables(spec.env),
         preopens=[("/", "/", True)],  # what is read-only is so by its mount
         memory_limit=spec.memory_limit,
         socket_shim=_shim(spec, loaded, files),
@@ -51,7 +50,16 @@ def prepare(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> guest.
         denies_calls=spec.calls_http and not network_access.calls_out(spec.network),
         host_network=spec.network if spec.asks_host else network_access.NONE,
     )
-    return guest.prepare(loaded, setup)
+    return guest.prepare(loaded, setup)._replace(environment=files.get(ENVIRONMENT, -1))
+
+
+def _variables(items: list[str]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, _, value in (os.fsencode(item).partition(b"=") for item in items)]
+
+
+def read_environment(descriptor: int) -> list[tuple[bytes, bytes]]:
+    """After the fork, so that it is in no memory but the guest's."""
+    return _variables(lean_json.read(kernel_files.read_open(descriptor).decode("ascii")))
 
 
 def _shim(spec: GuestSpec, loaded: Loaded, files: Mapping[str, int]) -> SocketShim | None:
@@ -77,6 +85,8 @@ def main(
     """
     try:
         _take_descriptors(descriptors)
+        if prepared.environment >= 0:  # else an earlier server has put it into the spec
+            prepared = guest.with_environment(prepared, read_environment(prepared.environment))
         if prepared.http is not None:
             _supervise(spec, prepared, layout, group, folder, listeners)
         syscalls.heed_sigterm()

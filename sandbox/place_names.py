@@ -2,6 +2,8 @@
 
 CGROUPS = 16
 """More hierarchies than a pod has groups in."""
+ENVIRONMENT = "environment"
+"""What the file of a start is called that the guest process alone reads."""
 LISTENER, SHIM = "listener", ("shim_front", "shim_back")
 """What the files of a start are called that a guest with listening sockets needs besides."""
 HTTP_STREAMS, HTTP_CLIENT, HTTP_PIPES = "http_streams", "http_client", "http_pipes"

@@ -21,7 +21,7 @@ from sandbox.container_log import ContainerLog, LogStream
 from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from sandbox.exec_guest import START_SECONDS, ExecGuest
 from sandbox.guest_fork import fork_guest
-from sandbox.place_names import HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER
+from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER
 from sandbox.pod_questions import PodGuest
 from sandbox.shared_number import shared_number
 from sandbox.specs import GuestSpec, Run
@@ -91,6 +91,7 @@ class PodContainer:
         limits = cgroup.Limits(**self.spec.limits)
         self._group = cgroup.create_guest_group(self._layout, "", self.spec.container_id, limits)
         theirs: list[int] = []
+        environment = [self._files.pop(ENVIRONMENT)] if ENVIRONMENT in self._files else []
         listeners = [self._files.pop(f"{LISTENER}{place}") for place in range(len(self.spec.listen))]
         if self.spec.http:
             listeners.append(self._files.pop(HTTP_PIPES))
@@ -101,7 +102,7 @@ class PodContainer:
             self._command = [word[:_SHOWN_CHARACTERS] for word in self.spec.argv[:_SHOWN_WORDS]]
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
-            for descriptor in {*theirs, *listeners}:
+            for descriptor in {*theirs, *listeners, *environment}:
                 os.close(descriptor)
         self._watch()
 

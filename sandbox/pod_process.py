@@ -294,6 +294,7 @@ class PodProcess:
         if spec.container_id in self._containers:
             raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
         carried.clear()
+        os.close(files.pop("spec"))  # it occupies memory
         container = PodContainer(self._surroundings, spec, files, self._report_started, self._report_ended)
         self._containers[spec.container_id] = container
         self._starting[spec.container_id] = (connection, request["id"])

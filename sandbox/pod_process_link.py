@@ -35,6 +35,8 @@ _HANDED_FILES = 2
 """The version from which on a pod process has no files of its own."""
 _EXECUTES = 3
 """And from which on it executes guests beside those of its containers."""
+_TAKES_ENVIRONMENT_APART = 4
+"""And from which on it reads no guest's environment."""
 _MOST_CODES = 256
 
 
@@ -146,7 +148,8 @@ class PodProcess:
         async with self._failure_recorded(container_id, spec_path):
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    files = partial(start_files.open_all, self._places, spec_path, self.netns_path)
+                    is_apart = self.version >= _TAKES_ENVIRONMENT_APART
+                    files = partial(start_files.open_all, self._places, spec_path, self.netns_path, is_apart)
                     return await apart(files, StartFiles.close)
             except TimeoutError as error:
                 raise StartFailure(
@@ -227,7 +230,7 @@ class PodProcess:
     async def _execute(self, number: int, spec: GuestSpec, streams: Streams) -> None:
         files = StartFiles([], [])
         try:
-            exec_files.open_spec(files, spec)
+            exec_files.open_spec(files, spec, self.version >= _TAKES_ENVIRONMENT_APART)
             if spec.program.compiled not in self._loaded:
                 place = await apart(partial(exec_files.open_code, self._places, spec), exec_files.close_place)
                 files.add("namespace", place.namespace)

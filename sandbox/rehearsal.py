@@ -8,7 +8,7 @@ import os
 import select
 import socket
 
-from sandbox import control, records, run_record
+from sandbox import control, guest_process, lean_json, records, run_record
 from sandbox.cgroup.layout import Layout
 from sandbox.event_loop import EventLoop
 from sandbox.pod_process import PodProcess
@@ -41,6 +41,7 @@ def _play(engine: Engine, programs: dict[str, Loaded], listener: socket.socket) 
     os.write(spec, records.encode("guest", guest_of_nothing().to_json()))
     os.lseek(spec, 0, os.SEEK_SET)
     os.ftruncate(run, 2 * run_record.SLOT_BYTES)
+    _read_environment()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.connect(listener.getsockname())
         for request, descriptors in _requests(spec, run):
@@ -50,6 +51,15 @@ def _play(engine: Engine, programs: dict[str, Loaded], listener: socket.socket) 
     loop.close()
     for descriptor in (spec, run, oom_score):
         os.close(descriptor)
+
+
+def _read_environment() -> None:
+    """As a guest process does, which leaves nothing behind."""
+    environment = os.memfd_create(_NAME)
+    os.write(environment, lean_json.write(guest_of_nothing().env).encode())
+    os.lseek(environment, 0, os.SEEK_SET)
+    guest_process.read_environment(environment)
+    os.close(environment)
 
 
 def _requests(spec: int, run: int) -> list[tuple[control.Message, tuple[int, ...]]]:

@@ -1,6 +1,7 @@
 """What a pod process needs of the host for one container, opened for it by the server: it has no files itself.
 
-spec            the record of what the guest is to be
+spec            the record of what the guest is to be, without its environment
+environment     that, which the guest process alone reads
 run             the record of its run, to be written
 log             the container's log, if it has one
 namespace       keeps the container's mounts
@@ -19,13 +20,13 @@ import os
 import time
 from typing import NamedTuple
 
-from sandbox import container_root, mount_calls, run_record, socket_calls, syscalls
+from sandbox import container_root, lean_json, mount_calls, records, run_record, socket_calls, syscalls
 from sandbox.container_log import open_log
 from sandbox.errors import InvalidSpec, SandboxError, StartFailure
 from sandbox.http import body_pipes
 from sandbox.http.body_pipes import PIPES_PER_WORKER
 from sandbox.mount_places import MountPlaces
-from sandbox.place_names import HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
+from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, Run
 
@@ -49,8 +50,8 @@ class StartFiles(NamedTuple):
             os.close(self.descriptors.pop())
 
 
-def open_all(places: MountPlaces, spec_path: str, network: str) -> StartFiles:
-    """By a thread ``apart``. ``network``: path of the pod's network namespace.
+def open_all(places: MountPlaces, spec_path: str, network: str, apart: bool = True) -> StartFiles:
+    """By a thread ``apart``. ``network``: path of the pod's network namespace. ``apart``: see ``add_spec``.
 
     Raises InvalidSpec for a container that was started before, StartFailure, SandboxError.
     """
@@ -63,16 +64,16 @@ def open_all(places: MountPlaces, spec_path: str, network: str) -> StartFiles:
         raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
     files = StartFiles([], [])
     try:
-        _open_all(files, places, spec, spec_path, network)
+        _open_all(files, places, spec, network, apart)
     except BaseException:
         files.close()
         raise
     return files
 
 
-def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path: str, network: str) -> None:
+def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, network: str, apart: bool) -> None:
     try:
-        files.add("spec", os.open(spec_path, os.O_RDONLY | os.O_CLOEXEC))
+        add_spec(files, spec, apart)
         files.add("run", os.open(spec.run_path, os.O_WRONLY | os.O_CLOEXEC))
         if spec.log_path:
             files.add("log", open_log(spec.log_path))
@@ -96,6 +97,24 @@ def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, spec_path
         raise
     except SandboxError as error:
         raise StartFailure(str(error)) from error
+
+
+def add_spec(files: StartFiles, spec: GuestSpec, apart: bool) -> None:
+    """``apart``: the environment is a file of its own, so that no secret in it passes through the pod process, whose
+    memory every later guest of the pod inherits. Pod processes of earlier versions know but one. Raises OSError."""
+    if apart:
+        _add_text(files, ENVIRONMENT, lean_json.write(spec.env).encode("ascii"))
+        spec = spec._replace(env=[])
+    _add_text(files, "spec", records.encode("guest", spec.to_json()))
+
+
+def _add_text(files: StartFiles, name: str, text: bytes) -> None:
+    """As a file of memory."""
+    file = os.memfd_create(name, os.MFD_CLOEXEC)
+    files.add(name, file)
+    with open(file, "wb", closefd=False) as writer:
+        writer.write(text)
+    os.lseek(file, 0, os.SEEK_SET)
 
 
 def open_shim(files: StartFiles, spec: GuestSpec) -> None:

@@ -102,6 +102,8 @@ class Prepared(NamedTuple):
     """As ``Loaded.linked``, unless the pod may not do all that this links."""
     host_network: str
     http: HttpPrepared | None = None
+    environment: int = -1
+    """Descriptor of what is read after the fork (see ``guest_process.with_environment``)."""
 
 
 class Instance(NamedTuple):
@@ -115,15 +117,12 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
     """Before the fork; makes no context and no instance. Raises StartFailure for strings that WASI cannot carry."""
     for word in setup.argv:
         _check_string(word, "argument")
-    for name, value in setup.env:
-        _check_string(value, f"environment variable {name.decode(errors='replace')}")
-        _check_string(name, "name of an environment variable")
     room = _Room()
-    return Prepared(
+    prepared = Prepared(
         loaded=loaded,
-        words=_strings(setup.argv),
-        names=_strings([name for name, _ in setup.env]),
-        values=_strings([value for _, value in setup.env]),
+        words=_strings(_FewWords(), setup.argv),
+        names=_Strings(0, _FewWords()),
+        values=_Strings(0, _FewWords()),
         preopens=[(os.fsencode(host), os.fsencode(path), writable) for host, path, writable in setup.preopens],
         memory_limit=setup.memory_limit,
         room=ctypes.addressof(room),
@@ -132,6 +131,18 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         network=setup.network,
         linked=loaded.engine.denying_linker if setup.denies_calls else loaded.linked,
         host_network=setup.host_network,
+    )
+    return with_environment(prepared, setup.env)
+
+
+def with_environment(prepared: Prepared, variables: list[tuple[bytes, bytes]]) -> Prepared:
+    """Before the fork or after it. Raises as ``prepare``."""
+    for name, value in variables:
+        _check_string(value, f"environment variable {name.decode(errors='replace')}")
+        _check_string(name, "name of an environment variable")
+    return prepared._replace(
+        names=_strings(prepared.names.array, [name for name, _ in variables]),
+        values=_strings(prepared.values.array, [value for _, value in variables]),
     )
 
 
@@ -183,9 +194,12 @@ def _check_string(text: bytes, subject: str) -> None:
         raise StartFailure(f"{subject} has a NUL byte, which ends a string: change it")
 
 
-def _strings(items: list[bytes]) -> _Strings:
-    words = _FewWords if len(items) <= _FEW else ctypes.c_char_p * len(items)
-    return _Strings(len(items), words(*items))
+def _strings(few: Any, items: list[bytes]) -> _Strings:
+    """``few``: the array that they are put into if it is long enough."""
+    array = few if len(items) <= _FEW else (ctypes.c_char_p * len(items))()
+    for place, item in enumerate(items):
+        array[place] = item
+    return _Strings(len(items), array)
 
 
 def _wasi_config(library: Library, prepared: Prepared) -> Any:

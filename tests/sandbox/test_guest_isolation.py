@@ -15,6 +15,7 @@ from sandbox import zygote_link
 from sandbox.pod_process_link import PodProcess
 from sandbox.process_files import open_files_limit
 from sandbox.specs import GuestSpec, MountSpec, PodSpec, Run
+from sandbox.stream_ends import of_process
 from tests.guests.compiled import guest
 from tests.sandbox.conftest import Exits, Node, log_lines
 from tests.sandbox.probe.built import attempts, start_of_zygote
@@ -269,8 +270,8 @@ def test_no_process_holds_a_secret_of_another_pod(node: Node) -> None:
     asyncio.run(scenario())
 
 
-def test_a_pod_process_lets_go_of_what_it_has_told_a_guest(node: Node) -> None:
-    """What it frees is overwritten by the like of the next container."""
+def test_a_pod_process_never_reads_an_environment(node: Node) -> None:
+    """So that no later guest of the pod inherits what it would have left in memory."""
     secrets = [f"secret-{os.urandom(8).hex()}" for _ in range(4)]
 
     async def scenario() -> None:
@@ -280,8 +281,13 @@ def test_a_pod_process_lets_go_of_what_it_has_told_a_guest(node: Node) -> None:
             for secret in secrets:
                 spec = node.guest_spec(pod, "sleeper", env=[f"TOKEN={secret}"])
                 started = await process.start(spec.container_id, node.write(spec))
+            executed = await process.execute(
+                spec._replace(env=[f"TOKEN={secrets[0]}"]), of_process(False, True, True, False)
+            )
             assert occurrences(started.pid, secrets[-1]) > 0
             assert [occurrences(started.pid, secret) for secret in secrets[:-1]] == [0, 0, 0]
+            assert [occurrences(process.pid, secret) for secret in secrets] == [0, 0, 0, 0]
+            await executed.end()
 
     asyncio.run(scenario())
 

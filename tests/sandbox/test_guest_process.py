@@ -19,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, guest: Any) -> tuple[int, bytes]:
     null, (reader, writer) = os.open("/dev/null", os.O_RDWR), os.pipe()
     pid = os.fork()
     if pid == 0:
-        nothing: Any = SimpleNamespace(http=None)
+        nothing: Any = SimpleNamespace(http=None, environment=-1)
         try:
             guest_process.main(nothing, nothing, nothing, "", -1, [null, null, null, writer], [], -1)
         finally:

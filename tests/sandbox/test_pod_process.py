@@ -112,6 +112,29 @@ def test_a_guest_runs_logs_and_exits(node: Node) -> None:
     in_pod(node, scenario)
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_guest_has_its_environment_from_pod_processes_of_either_version(node: Node, version: int) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        process.version = version
+        exits = Exits(process)
+        spec = node.guest_spec(pod, "tool", "env", env=["A=1", "B=\udcc3\udca9=", "C="])
+        await start(process, node, spec)
+        assert (await exits.next()).exit_code == 0
+        assert [text for _, _, text in log_lines(spec)] == ["A=1", "B=\u00e9=", "C="]
+
+    in_pod(node, scenario)
+
+
+def test_a_wrong_environment_is_told_without_its_value(node: Node) -> None:
+    async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
+        spec = node.guest_spec(pod, "tool", "env", env=["A=secret\udcff"])
+        with pytest.raises(StartFailure, match="^environment variable A is not UTF-8, .*: change it$"):
+            await start(process, node, spec)
+        assert "secret" not in run_record.read(spec.run_path).message
+
+    in_pod(node, scenario)
+
+
 def test_an_exit_code_is_the_guests_own(node: Node) -> None:
     async def scenario(processes: PodProcesses, pod: PodSpec, process: PodProcess) -> None:
         exits = Exits(process)
