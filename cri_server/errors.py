@@ -68,6 +68,10 @@ class ExecTimedOut(ServerError):
     pass
 
 
+class PortNotReached(ServerError):
+    pass
+
+
 class CommandFailed(ServerError):
     exit_code = 126
 

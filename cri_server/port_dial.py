@@ -1,9 +1,11 @@
 """Connections to a pod's ports, made where the pod is: what listens on its loopback alone is reached, too."""
 
 import asyncio
+import os
 import socket
 from functools import partial
 
+from cri_server.errors import PortNotReached
 from cri_server.sandbox_store import Sandbox, running_process
 from sandbox.network.inside import sockets_inside
 from sandbox.network.own_thread import in_own_thread
@@ -14,7 +16,7 @@ _LOOPBACKS = ("127.0.0.1", "::1")
 
 async def dial(sandbox: Sandbox, port: int) -> socket.socket:
     """A connected, non-blocking TCP socket: to 127.0.0.1, else ::1, else the pod's own address. Raises PodProcessGone,
-    SandboxError, and OSError where nothing listens."""
+    SandboxError, PortNotReached."""
     addresses = [*_LOOPBACKS, *sandbox.record.ips]
     families = [_family(address) for address in addresses]
     made = await in_own_thread(partial(sockets_inside, running_process(sandbox).netns_path, families))
@@ -44,4 +46,12 @@ async def _first_connected(made: list[socket.socket | None], addresses: list[str
         else:
             made[place] = None
             return connection
-    raise first or OSError("no socket can be made in the pod")
+    raise PortNotReached(f"{_reason(first)}: see that something listens on port {port} of the pod")
+
+
+def _reason(error: OSError | None) -> str:
+    if error is None:
+        return "no socket can be made in the pod"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_SECONDS:g} s"
+    return os.strerror(error.errno or 0).lower()

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cri_server import port_dial
+from cri_server.errors import PortNotReached
 from cri_server.port_dial import dial
 from sandbox import syscalls
 from sandbox.errors import PodProcessGone
@@ -72,9 +74,24 @@ def test_where_nothing_listens(pod: Pod) -> None:
     before = len(os.listdir("/proc/self/fd"))
     port = pod.port("127.0.0.1")
     pod.listeners.pop("127.0.0.1").close()
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(
+        PortNotReached, match=f"^connection refused: see that something listens on port {port} of the pod$"
+    ):
         asyncio.run(dial(pod.sandbox, port))
     assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_where_nobody_answers(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", connect, raising=False)
+        with pytest.raises(PortNotReached, match=r"^no answer within 0\.01 s: see that"):
+            await dial(pod.sandbox, 80)
+
+    monkeypatch.setattr(port_dial, "_SECONDS", 0.01)
+    asyncio.run(scenario())
 
 
 def test_a_pod_that_has_gone(pod: Pod) -> None:

@@ -58,6 +58,12 @@ async def read(descriptor: int, until: bytes = b"") -> bytes:
     return data
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 def close(guest: AttachedGuest) -> None:
     for end in guest.ends:
         if end >= 0:
@@ -135,7 +141,7 @@ def test_a_terminal_has_a_size_and_no_end_of_input(node: Node) -> None:
         assert await read(guest.ends.stdout, b"typed\r\ntyped\r\n") == b"typed\r\ntyped\r\n"  # echoed, then written
         pid = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         terminal = os.open(f"/proc/{pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
-        assert os.get_terminal_size(terminal) == (101, 43)
+        await until(lambda: os.get_terminal_size(terminal) == (101, 43))
         os.close(terminal)
         os.close(guest.ends.stdin)
         again = await attach(process, spec, stdin=True)
