@@ -22,6 +22,11 @@ def access_of(config: cri.ContainerConfig, sandbox: cri.PodSandboxConfig) -> str
 def check_annotations(sandbox: cri.PodSandboxConfig) -> None:
     """Raises InvalidRequest for a value that is none."""
     for name in _named(sandbox.annotations):
+        if name.endswith("."):
+            raise InvalidRequest(
+                f"annotation {name} of pod sandbox {sandbox.metadata.name} names no container: name one behind the dot, "
+                "or leave the dot out"
+            )
         _parsed(sandbox.annotations[name], name, f"pod sandbox {sandbox.metadata.name}")
 
 

@@ -25,7 +25,7 @@ from image_store.image import Image
 from sandbox import network_access
 from sandbox.http.limits import HttpLimits
 from sandbox.identity import Identity, resolve_identity
-from sandbox.seccomp.socket_policy import policy_of
+from sandbox.seccomp.socket_policy import policy_of, serving
 from sandbox.specs import GuestSpec, MountSpec
 
 
@@ -113,7 +113,7 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     else:
         plan.ports = _ports(runtime, plan)
     policy = policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports), program.asks_host)
-    check_seccomp(config, policy)
+    check_seccomp(config, serving(policy) if plan.http else policy)
     if needs_shim(program, len(plan.ports), config.linux.security_context):
         plan.socket_shim = await socket_shim(runtime, len(plan.ports), program.asks_host)
     return plan

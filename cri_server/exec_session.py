@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
-from cri_server.errors import CommandFailed, InvalidRequest, WrongState
+from cri_server.errors import CommandFailed, CommandNotExecutable, InvalidRequest, WrongState
 from cri_server.exec_command import ExecCommand, find_command
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox, running_process
+from cri_server.seccomp_profile import check_seccomp
 from cri_server.socket_shim import socket_shim
 from cri_server.streaming.target import Ends, StreamedProcess
 from sandbox import stream_ends
+from sandbox.seccomp.socket_policy import NO_SOCKETS, policy_of
 from sandbox.specs import GuestSpec
 from sandbox.streamed_guest import AttachedGuest, ExecutedGuest
 
@@ -58,9 +60,23 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
     """Returns when it runs. Raises CommandFailed, WrongState, SandboxError, ImageStoreError."""
     sandbox = runtime.sandbox(container.record.sandbox_id)
     command = await find_command(runtime, sandbox, container, words)
+    _check_profile(container, command)
     shim = await socket_shim(runtime, 0, command.asks_host) if command.needs_shim else []
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, wanted.tty)
     return await running_process(sandbox).execute(_guest(container, command, shim, wanted.tty), streams)
+
+
+def _check_profile(container: Container, command: ExecCommand) -> None:
+    """A command may do more with sockets than the container's own program, for which its seccomp profile was checked.
+    Raises CommandNotExecutable."""
+    network = container.guest.network
+    policy = policy_of(network, command.opens_sockets, command.calls_http, False, command.asks_host)
+    if policy is NO_SOCKETS:
+        return
+    try:
+        check_seccomp(container.config, policy)
+    except InvalidRequest as error:
+        raise CommandNotExecutable(f'exec: "{command.argv[0]}": permission denied: {error}') from error
 
 
 def _guest(container: Container, command: ExecCommand, shim: list[str], tty: bool) -> GuestSpec:

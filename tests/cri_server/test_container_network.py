@@ -38,6 +38,12 @@ def test_what_is_not_known_is_refused_with_what_is(name: str, value: str) -> Non
         access_of(container("main", **{ANNOTATION: value}), sandbox({}))
 
 
+def test_an_annotation_for_a_container_without_a_name_is_refused() -> None:
+    """It would have no effect, where somebody meant to take something away."""
+    with pytest.raises(InvalidRequest, match=r"annotation wasmlet.dev/network. of pod sandbox web names no container"):
+        check_annotations(sandbox({f"{ANNOTATION}.": "none"}))
+
+
 def test_what_is_known_is_not() -> None:
     check_annotations(sandbox({**POD, "wasmlet.dev/networks": "?"}))
 

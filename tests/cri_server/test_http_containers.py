@@ -98,6 +98,22 @@ def served(node: RealNode) -> Iterator[Served]:
         yield served
 
 
+def test_a_profile_that_refuses_what_workers_need_is_refused(node: RealNode, tmp_path: Path) -> None:
+    """Of what is allowed to them beside the rest of guests."""
+    rules = [{"names": ["timerfd_settime", "chmod"], "action": "SCMP_ACT_ERRNO"}]
+    (profile := tmp_path / "profile.json").write_text(
+        json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules})
+    )
+    of_node = cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=str(profile))
+    linux = cri.LinuxContainerConfig(security_context=cri.LinuxContainerSecurityContext(seccomp=of_node))
+    sandbox = node.run_pod("profile")
+    try:
+        with pytest.raises(grpc.RpcError, match="refuses timerfd_settime, which"):
+            node.start(sandbox, GUEST, linux=linux)
+    finally:
+        node.call("RemovePodSandbox", pod_sandbox_id=sandbox)
+
+
 def test_a_request_is_answered(served: Served) -> None:
     assert served.ask() == (200, b"hello\n")
 

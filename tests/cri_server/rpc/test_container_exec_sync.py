@@ -245,3 +245,18 @@ def test_the_rules_of_the_request(node: RealNode, pod: str, container: str) -> N
     node.call("StartContainer", container_id=created)
     node.exited(created)
     assert refusal(node, created, "echo")[0] == grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_what_is_executed_is_held_to_the_containers_seccomp_profile(node: RealNode, pod: str, volume: Path) -> None:
+    """It may want more of the kernel than the container's own program."""
+    rules = [{"names": ["connect"], "action": "SCMP_ACT_ERRNO"}]
+    profile = volume / "profile.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}))
+    of_node = cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=str(profile))
+    linux = cri.LinuxContainerConfig(security_context=cri.LinuxContainerSecurityContext(seccomp=of_node))
+    container = with_volume(node, pod, volume, linux=linux)
+    (volume / "network").write_bytes(guest("network"))
+    (volume / "hello").write_bytes(guest("hello"))
+    assert exec_sync(node, container, "/volume/hello")[0] == 0
+    _, reason = refusal(node, container, "/volume/network", "bind-udp", "127.0.0.1:0")
+    assert "permission denied: seccomp profile" in reason and "refuses connect, which" in reason
