@@ -24,8 +24,8 @@ def check_annotations(sandbox: cri.PodSandboxConfig) -> None:
     for name in _named(sandbox.annotations):
         if name.endswith("."):
             raise InvalidRequest(
-                f"annotation {name} of pod sandbox {sandbox.metadata.name} names no container: name one behind the dot, "
-                "or leave the dot out"
+                f"annotation {name} of pod sandbox {sandbox.metadata.name} names no container: put its name behind the "
+                "dot, or leave the dot out"
             )
         _parsed(sandbox.annotations[name], name, f"pod sandbox {sandbox.metadata.name}")
 
