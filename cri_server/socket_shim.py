@@ -2,6 +2,8 @@
 systems. Made when it is first needed.
 """
 
+from functools import lru_cache
+
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from image_store.image import Program
@@ -9,8 +11,8 @@ from sandbox.wasm import preview1_shim
 
 _HOLDER = "socket shim"
 """As long as the server runs: the next one makes it anew where nothing was kept."""
-
-
+_DIFFERENT = 8
+"""Shims in use: containers have the same few numbers of listening sockets."""
 _NEVER_THERE = ("/proc/", "/sys/")
 """What the kubelet makes read-only for every container is below, where a guest has nothing."""
 
@@ -27,6 +29,10 @@ def needs_shim(program: Program, listeners: int, context: cri.LinuxContainerSecu
 
 async def socket_shim(runtime: Runtime, listeners: int, asks_host: bool) -> list[str]:
     """Paths of the front and the back for so many listening sockets. Raises what the store says."""
-    texts = [preview1_shim.front(), preview1_shim.back(listeners, takes_input=asks_host)]
-    paths = [await runtime.images.runtime_module(text.encode(), "the socket shim", _HOLDER) for text in texts]
-    return [str(path) for path in paths]
+    texts = _texts(listeners, asks_host)
+    return [str(await runtime.images.runtime_module(text, "the socket shim", _HOLDER)) for text in texts]
+
+
+@lru_cache(_DIFFERENT)
+def _texts(listeners: int, asks_host: bool) -> tuple[bytes, bytes]:
+    return preview1_shim.front().encode(), preview1_shim.back(listeners, takes_input=asks_host).encode()

@@ -95,6 +95,8 @@ class Programs:
         """Compiled code of a module of wasmlet's own, kept for the holder. ``text``: its WebAssembly text."""
         digest = digest_of(text)
         await self._parts.claim(holder, code(digest))
+        if self._parts.compiler.is_ready(digest):
+            return self._parts.compiler.code_path(digest)
         path = self._parts.root / _OF_RUNTIME / f"{hex_of(digest)}.wat"
         async with self._writing_runtime:
             await to_the_end(self._parts.threads.run(partial(_write_once, path, text)))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -15,7 +16,7 @@ import (
 // without one), every command can be run by its name.
 type Programs struct {
 	commands map[string]Main
-	own      os.FileInfo // of the toolbox's file; nil: it is not in this tree
+	own      func() os.FileInfo // of the toolbox's file; nil: it is not in this tree
 }
 
 // Found is what a name leads to.
@@ -25,16 +26,19 @@ type Found struct {
 	Script bool
 }
 
-// NewPrograms looks the toolbox itself up as it was called.
+// NewPrograms looks the toolbox itself up as it was called, when that is asked first: most commands run no others.
 func NewPrograms(commands map[string]Main, process *Process) *Programs {
-	programs := &Programs{commands: commands}
-	for _, candidate := range candidates(process, process.Args[0]) {
+	caller := *process
+	return &Programs{commands, sync.OnceValue(func() os.FileInfo { return findWasm(&caller, caller.Args[0]) })}
+}
+
+func findWasm(process *Process, name string) os.FileInfo {
+	for _, candidate := range candidates(process, name) {
 		if info, err := os.Stat(candidate); err == nil && isWasm(candidate) {
-			programs.own = info
-			break
+			return info
 		}
 	}
-	return programs
+	return nil
 }
 
 // Names of all commands.
@@ -53,7 +57,7 @@ func (p *Programs) Applet(name string) Main {
 
 // Find looks a name up as execvp(3) does. The error is ENOENT, EACCES, EISDIR or ENOEXEC.
 func (p *Programs) Find(process *Process, name string) (Found, error) {
-	if main := p.commands[path.Base(name)]; main != nil && p.own == nil {
+	if main := p.commands[path.Base(name)]; main != nil && p.own() == nil {
 		return Found{Main: main}, nil
 	}
 	reason := error(syscall.ENOENT)
@@ -96,7 +100,7 @@ func (p *Programs) open(candidate string) (Found, error) {
 		return Found{Path: candidate, Script: true}, nil
 	}
 	main := p.commands[path.Base(candidate)]
-	if main == nil || !os.SameFile(info, p.own) {
+	if main == nil || !os.SameFile(info, p.own()) {
 		return Found{}, syscall.ENOEXEC
 	}
 	return Found{Path: candidate, Main: main}, nil
