@@ -12,6 +12,7 @@ from image_store.contained_path import resolve
 from sandbox.specs import MountSpec
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_NETWORK = "/proc/net"
 
 
 def resolved(config: cri.ContainerConfig, volumes: Sequence[Volume], folder: str) -> list[MountSpec]:
@@ -88,6 +89,13 @@ def status_mounts(folder: str, mounts: Iterable[MountSpec]) -> list[MountSpec]:
     covering = {target, "/proc/self", "/proc"}
     covered = any(mount.target in covering for mount in mounts)
     return [] if covered else [MountSpec(process_status.source(folder), target, readonly=True, propagate=False)]
+
+
+def socket_mounts(pod: int, mounts: Iterable[MountSpec]) -> list[MountSpec]:
+    """The kernel's tables of the network that process ``pod`` is in. A mount of the container's own at their folder or
+    above it wins."""
+    covered = any(mount.target in (_NETWORK, "/proc") for mount in mounts)
+    return [] if covered else [MountSpec(f"/proc/{pod}/net", _NETWORK, readonly=True, propagate=False)]
 
 
 def _uncovered(paths: Iterable[str], mounts: Iterable[MountSpec], folder: str) -> list[str]:

@@ -18,8 +18,8 @@ from cri_server.container_volumes import Volume
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.http_components import http_components
 from cri_server.runtime import Runtime
-from cri_server.sandbox_store import Sandbox
-from cri_server.seccomp_profile import check_seccomp
+from cri_server.sandbox_store import Sandbox, running_process
+from cri_server.seccomp_profile import check_seccomp, lets_change_modes
 from cri_server.socket_shim import needs_shim, socket_shim
 from image_store.image import Image
 from sandbox import network_access
@@ -45,6 +45,7 @@ class ContainerPlan:
         self.volumes: list[Volume] = []
         self.ports: list[Port] = []
         self.socket_shim: list[str] = []
+        self.changes_modes = True
         self.http: HttpLimits | None = None
         self.http_components: list[str] = []
 
@@ -88,6 +89,7 @@ class ContainerPlan:
             socket_shim=self.socket_shim,
             network=self.network,
             asks_host=self.command.program.asks_host,
+            changes_modes=self.changes_modes,
             container_name=self.config.metadata.name,
             opens_sockets=self.command.program.opens_sockets,
             calls_http=self.command.program.calls_http,
@@ -96,9 +98,13 @@ class ContainerPlan:
         )
 
     def _given(self, runtime: Runtime, own: list[MountSpec]) -> list[MountSpec]:
-        """The mounts that every container gets."""
+        """The mounts that every container gets. Raises PodProcessGone."""
         folder = str(runtime.pods.folder(self.sandbox.id))
-        return [*container_mounts.device_mounts(own), *container_mounts.etc_mounts(folder, own)]
+        return [
+            *container_mounts.device_mounts(own),
+            *container_mounts.etc_mounts(folder, own),
+            *container_mounts.socket_mounts(running_process(self.sandbox).pid, own),
+        ]
 
 
 async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerConfig) -> ContainerPlan:
@@ -112,7 +118,9 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
         await _serve_http(runtime, plan)
     else:
         plan.ports = _ports(runtime, plan)
-    policy = policy_of(plan.network, program.opens_sockets, program.calls_http, bool(plan.ports), program.asks_host)
+    plan.changes_modes = lets_change_modes(config)
+    uses = (program.opens_sockets, program.calls_http, bool(plan.ports), program.asks_host, plan.changes_modes)
+    policy = policy_of(plan.network, *uses)
     check_seccomp(config, serving(policy) if plan.http else policy)
     if needs_shim(program, len(plan.ports), config.linux.security_context):
         plan.socket_shim = await socket_shim(runtime, len(plan.ports), program.asks_host)

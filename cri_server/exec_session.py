@@ -69,8 +69,9 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
 def _check_profile(container: Container, command: ExecCommand) -> None:
     """A command may do more with sockets than the container's own program, for which its seccomp profile was checked.
     Raises CommandNotExecutable."""
-    network = container.guest.network
-    policy = policy_of(network, command.opens_sockets, command.calls_http, False, command.asks_host)
+    guest = container.guest
+    uses = (command.opens_sockets, command.calls_http, False, command.asks_host, guest.changes_modes)
+    policy = policy_of(guest.network, *uses)
     if policy is NO_SOCKETS:
         return
     try:

@@ -1,4 +1,4 @@
-"""The one file below /proc that a container has: who it runs as and with which rights, which WASI has no call for.
+"""The file below /proc that tells a container who it runs as and with which rights, which WASI has no call for.
 
 In the kernel's words, so that a program of Linux reads what it looks for there. No I/O but ``write``.
 """

@@ -9,7 +9,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from sandbox.errors import InvalidSpec
 from sandbox.seccomp.profile import refused_by
-from sandbox.seccomp.socket_policy import NO_SOCKETS, SocketPolicy
+from sandbox.seccomp.socket_policy import CHANGE_OF_MODE, NO_SOCKETS, SocketPolicy
 
 _LOCAL = "localhost/"
 """Beginning of the deprecated string form of a profile of the node."""
@@ -21,25 +21,37 @@ def check_seccomp(config: cri.ContainerConfig, sockets: SocketPolicy = NO_SOCKET
 
     Raises InvalidRequest.
     """
-    context = config.linux.security_context
-    path = "" if context.privileged else _path(context)
-    if not path:
-        return
-    subject = f"seccomp profile {path} of container {config.metadata.name}"
-    try:
-        refused = refused_by(_read(path), sockets)
-    except OSError as error:
-        raise InvalidRequest(f"{subject} cannot be read: {error.strerror}; install it") from error
-    except InvalidSpec as error:
-        raise InvalidRequest(f"{subject} is {error}: mend it") from error
+    refused = _refused(config, sockets)
     if refused:
         raise InvalidRequest(
-            f"{subject} refuses {_listed(refused)}, which the process of every WebAssembly guest may call: "
+            f"{_subject(config)} refuses {_listed(refused)}, which the process of every WebAssembly guest may call: "
             "allow that without conditions, or use RuntimeDefault, which refuses nearly everything else"
         )
 
 
-def _path(context: cri.LinuxContainerSecurityContext) -> str:
+def lets_change_modes(config: cri.ContainerConfig) -> bool:
+    """Of files, which no guest needs: a profile that refuses it is kept. Raises InvalidRequest."""
+    return CHANGE_OF_MODE not in _refused(config, SocketPolicy((CHANGE_OF_MODE,), {}))
+
+
+def _refused(config: cri.ContainerConfig, sockets: SocketPolicy) -> list[str]:
+    path = _path(config)
+    try:
+        return refused_by(_read(path), sockets) if path else []
+    except OSError as error:
+        raise InvalidRequest(f"{_subject(config)} cannot be read: {error.strerror}; install it") from error
+    except InvalidSpec as error:
+        raise InvalidRequest(f"{_subject(config)} is {error}: mend it") from error
+
+
+def _subject(config: cri.ContainerConfig) -> str:
+    return f"seccomp profile {_path(config)} of container {config.metadata.name}"
+
+
+def _path(config: cri.ContainerConfig) -> str:
+    context = config.linux.security_context
+    if context.privileged:
+        return ""
     if context.seccomp.profile_type == cri.SecurityProfile.Localhost:
         return context.seccomp.localhost_ref.removeprefix(_LOCAL)
     path = context.seccomp_profile_path

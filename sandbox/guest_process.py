@@ -203,7 +203,8 @@ def _close_ways(spec: GuestSpec, prepared: guest.Prepared) -> None:
         syscalls.seal_code(prepared.loaded.engine.denied_calls.code)
     if prepared.socket_shim is not None:
         syscalls.seal_code(prepared.socket_shim.sockets.code)
-    policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, bool(spec.listen), spec.asks_host)
+    uses = (spec.opens_sockets, spec.calls_http, bool(spec.listen), spec.asks_host, spec.changes_modes)
+    policy = policy_of(spec.network, *uses)
     next(made for known, made in _FILTERS if known is policy).install()
 
 

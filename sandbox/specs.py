@@ -100,6 +100,8 @@ class GuestSpec(NamedTuple):
     """What it may do in the pod's network, one of ``sandbox.network_access.ALL``."""
     asks_host: bool = False
     """It is a module that imports functions of wasmlet's own (see ``image_store.host_interface``)."""
+    changes_modes: bool = True
+    """What asks the host may have the modes of its files changed: a profile of the node may refuse that."""
     container_name: str = ""
     """As its pod calls it: what the pod's guests are told."""
     opens_sockets: bool = False

@@ -87,24 +87,36 @@ _OF_COMPONENTS = {
 TO_SERVE = (*GIVEN_SOCKETS.allowed, "timerfd_settime")
 """Of a worker that gives requests to a component: a thread of it that waits is woken by a timer."""
 
-_FOR_ANSWERS = ("statfs", "fchmodat")
-"""What the host does for a module that asks it, beside sockets."""
+
+def _asking(policy: SocketPolicy, *answers: str) -> SocketPolicy:
+    return SocketPolicy(tuple(sorted({*policy.allowed, *GIVEN_SOCKETS.allowed, *answers})), policy.conditional)
+
+
+CHANGE_OF_MODE = "fchmodat"
 _OF_ASKERS = {
-    access: SocketPolicy(tuple(sorted({*policy.allowed, *GIVEN_SOCKETS.allowed, *_FOR_ANSWERS})), policy.conditional)
-    for access, policy in _OF_COMPONENTS.items()
+    changes_modes: {
+        access: _asking(policy, "statfs", *([CHANGE_OF_MODE] if changes_modes else []))
+        for access, policy in _OF_COMPONENTS.items()
+    }
+    for changes_modes in (True, False)
 }
 
-ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values(), *_OF_ASKERS.values())
+ALL = (GIVEN_SOCKETS, *_OF_COMPONENTS.values(), *_OF_ASKERS[True].values(), *_OF_ASKERS[False].values())
 
 
 def policy_of(
-    access: str, opens_sockets: bool, calls_http: bool, listens: bool, asks_host: bool = False
+    access: str,
+    opens_sockets: bool,
+    calls_http: bool,
+    listens: bool,
+    asks_host: bool = False,
+    changes_modes: bool = True,
 ) -> SocketPolicy:
     """``access``: one of ``network_access.ALL``; ``opens_sockets``: of a component that makes its own; ``calls_http``:
     of one for which HTTP calls are made; ``listens``: of a module that is given some; ``asks_host``: of one to which
-    the host gives answers, and sockets too."""
+    the host gives answers, and sockets too; ``changes_modes``: for such a one, of files."""
     if asks_host:
-        return _OF_ASKERS[access]
+        return _OF_ASKERS[changes_modes][access]
     if opens_sockets:
         return _OF_COMPONENTS[access]
     if calls_http and network_access.calls_out(access):

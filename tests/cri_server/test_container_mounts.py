@@ -62,6 +62,13 @@ def test_who_the_container_runs_as_is_shown_unless_it_mounts_a_proc_of_its_own()
         assert container_mounts.status_mounts("/root/container", [MountSpec("/volume", target, False, False)]) == []
 
 
+def test_the_tables_of_the_pods_network_are_shown_unless_the_container_mounts_a_proc_of_its_own() -> None:
+    [given] = container_mounts.socket_mounts(42, [MountSpec("/volume", "/data", False, False)])
+    assert given == MountSpec("/proc/42/net", "/proc/net", readonly=True, propagate=False)
+    for target in ("/proc", "/proc/net"):
+        assert container_mounts.socket_mounts(42, [MountSpec("/volume", target, False, False)]) == []
+
+
 def test_recursively_read_only_as_asked(tmp_path: Path) -> None:
     assert resolve(tmp_path, "/data", readonly=True, recursive_read_only=True).recursive
     assert not resolve(tmp_path, "/data", readonly=True).recursive

@@ -9,7 +9,7 @@ import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
-from cri_server.seccomp_profile import check_seccomp
+from cri_server.seccomp_profile import check_seccomp, lets_change_modes
 
 
 def asking_for(path: Path, **fields: Any) -> cri.ContainerConfig:
@@ -37,6 +37,13 @@ def test_without_a_profile_of_the_node_there_is_nothing_to_check(kind: cri.Secur
 
 def test_a_profile_that_refuses_what_guests_are_refused_anyhow_is_accepted(tmp_path: Path) -> None:
     check_seccomp(asking_for(refusing(tmp_path, "chmod", "fchmod", "fchmodat", "sethostname")))
+
+
+def test_one_that_refuses_what_the_host_does_for_a_guest_is_kept(tmp_path: Path) -> None:
+    assert not lets_change_modes(asking_for(refusing(tmp_path, "fchmodat")))
+    assert lets_change_modes(asking_for(refusing(tmp_path, "fchmodat"), privileged=True))
+    assert lets_change_modes(asking_for(refusing(tmp_path, "sethostname")))
+    assert lets_change_modes(cri.ContainerConfig())
 
 
 def test_one_that_would_refuse_more_is_refused(tmp_path: Path) -> None:

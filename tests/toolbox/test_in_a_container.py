@@ -2,6 +2,7 @@
 
 import secrets
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.images import push_layers
 from tests.real_node import RealNode, container_config, eventually, real_node
+from tests.seccomp_profiles import profile_refusing
 from tests.toolbox.tree import tree
 
 
@@ -75,6 +77,27 @@ def test_the_user_is_the_pods(node: RealNode, pod: str) -> None:
     script = "echo $(id -u):$(id -g):$(id -nu); id -G; grep CapBnd /proc/self/status"
     printed = output(node, pod, script, linux=cri.LinuxContainerConfig(security_context=context))
     assert printed == (0, ["33:1002:www-data", "1002 1234", "CapBnd:\t0000000000000000"])
+
+
+def test_the_sockets_are_those_of_the_pods_network(node: RealNode, pod: str) -> None:
+    options = cri.NamespaceOption(network=cri.NODE)
+    linux = cri.LinuxPodSandboxConfig(security_context=cri.LinuxSandboxSecurityContext(namespace_options=options))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        script = f"netstat -ln | grep 127.0.0.1:{listener.getsockname()[1]}"
+        of_host = node.run_pod("in-the-hosts-network", linux=linux)
+        try:
+            status, [listed] = output(node, of_host, script)
+        finally:
+            node.call("RemovePodSandbox", pod_sandbox_id=of_host)
+        assert (status, listed.split()[0], listed.split()[-1]) == (0, "tcp", "LISTEN")
+        assert output(node, pod, f"netstat -ln > /tmp/all && ! {script}; netstat -rn | grep -c UG") == (0, ["1"])
+
+
+def test_a_profile_that_refuses_to_change_modes_is_kept(node: RealNode, pod: str, tmp_path: Path) -> None:
+    context = cri.LinuxContainerSecurityContext(seccomp=profile_refusing(tmp_path, "fchmodat"))
+    script = "touch /tmp/file; chmod 400 /tmp/file"
+    printed = output(node, pod, script, linux=cri.LinuxContainerConfig(security_context=context))
+    assert printed == (1, ["chmod: /tmp/file: Operation not permitted"])
 
 
 def test_a_command_by_its_name(node: RealNode, pod: str) -> None:

@@ -93,7 +93,7 @@ def test_the_guest_gets_the_images_and_the_containers_settings_together(node: Ru
         assert guest.pod_cgroup == f"/kubepods/pod1/{sandbox_id}"
         assert len(guest.socket_shim) == 2, "something is read-only"
         devices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
-        files = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc/self/status"}
+        files = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/proc/self/status", "/proc/net"}
         assert {mount.target for mount in guest.mounts} == files | devices
         assert (await node.status(container_id)).stop_signal == cri.SIGNAL_SIGQUIT
 

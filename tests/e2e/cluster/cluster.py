@@ -67,7 +67,7 @@ class Cluster:
         names = [found["metadata"]["name"] for found in self.kubectl.objects("namespace")]
         ours = [name for name in names if name != "default" and not name.startswith("kube-")]
         if ours:
-            self.kubectl.delete("namespace", *ours)
+            self.kubectl.delete("namespace", *ours, "--ignore-not-found")  # some were about to go
         self.kubectl.delete(f"pod/{WITNESS}")
 
     def left_behind(self) -> list[str]:

@@ -12,6 +12,7 @@ from tests.e2e.cluster.together import Case, together
 from tests.e2e.cluster.typist import typing_at
 from tests.e2e.cluster.workloads import pod
 from tests.e2e.pods import ended, seen_at, status_of
+from tests.e2e.screen import BACKSPACE, ENTER, LEFT, UP, control, screen_of
 
 MUCH = 50 << 20
 READY = "condition=Ready"
@@ -46,11 +47,23 @@ def test_input_to_its_end(case: Case) -> None:
 @together
 def test_a_shell_in_a_terminal(case: Case) -> None:
     start(case)
-    with typing_at(case.kubectl.command("exec", "-it", "open", "--", "sh")) as typist:
-        typist.type("echo $((6 * 7)) answers\r")
-        typist.until("42 answers")
-        typist.type("exit 5\r")
-        assert typist.exit_code() == 5
+    with screen_of(case.kubectl.command("exec", "-it", "open", "--", "sh")) as screen:
+        screen.shows("/ #")
+        screen.type("echo $((6 * 7)) anwers", *[LEFT] * 4, "s", ENTER)
+        screen.shows("/ # echo $((6 * 7)) answers", "42 answers", "/ #")
+        screen.type(UP, control("a"), control("k"), "stty size", ENTER)
+        screen.shows("42 answers", "/ # stty size", "24 80", "/ #")
+        screen.type("cat", ENTER, "echoed", BACKSPACE, ENTER, control("d"))
+        screen.shows("/ # cat", "echoe", "echoe", "/ #")
+        screen.resize(100, 30)
+        screen.type("until [ $COLUMNS = 100 ]; do sleep 0.1; done; stty size; sleep 4321", ENTER)
+        screen.shows("30 100")
+        screen.type(control("c"), "exit $?", ENTER)
+        assert screen.ends() == 130
+    with screen_of(case.kubectl.command("exec", "-it", "open", "--", "sh")) as screen:
+        screen.shows("/ #")
+        screen.type(control("d"))
+        assert screen.ends() == 0
 
 
 @together
@@ -114,6 +127,20 @@ def test_much_into_a_file_and_out_of_it(case: Case) -> None:
     assert ran(case.kubectl, "exec", "-i", "keeper", "--", "sh", "-c", "cat > /data/kept", given=data).returncode == 0
     back = ran(case.kubectl, "exec", "keeper", "--", "cat", "/data/kept").stdout
     assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
+
+
+@together
+def test_cp_of_much_both_ways(case: Case) -> None:
+    volumes = case.volumes(data={"emptyDir": {}})
+    case.kubectl.apply(pod("keeper", case.tool("sleep 10000", seen={"data": "/data"}), volumes=volumes))
+    case.kubectl.wait("pod/keeper", READY)
+    sent, back = case.folder / "sent", case.folder / "back"
+    sent.write_bytes(os.urandom(1 << 20) * (MUCH >> 20))
+    digest = hashlib.sha256(sent.read_bytes()).hexdigest()
+    case.kubectl("cp", str(sent), "keeper:/data/kept")
+    assert case.kubectl("exec", "keeper", "--", "sha256sum", "/data/kept").split()[0] == digest
+    case.kubectl("cp", "keeper:/data/kept", str(back))
+    assert hashlib.sha256(back.read_bytes()).hexdigest() == digest
 
 
 @together

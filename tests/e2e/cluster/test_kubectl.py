@@ -85,7 +85,7 @@ def test_a_followed_log_ends_with_its_container(case: Case) -> None:
     case.kubectl.apply(
         pod("ending", case.tool("flood 1000", "sleep 2", "print end"), restartPolicy="Never", volumes=case.volumes())
     )
-    case.kubectl.wait("pod/ending", "jsonpath={.status.containerStatuses[0].containerID}")
+    case.kubectl.when("pod/ending", lambda pod: "waiting" not in status_of(pod).get("state", {"waiting": {}}))
     lines = case.kubectl("logs", "ending", "--follow").splitlines()
     assert lines == [*(f"line {number}" for number in range(1000)), "end"]
 
@@ -93,12 +93,11 @@ def test_a_followed_log_ends_with_its_container(case: Case) -> None:
 @together
 def test_the_previous_log_is_that_of_the_run_before(case: Case) -> None:
     source = {"runs": {"hostPath": {"path": str(case.folder)}}}
-    commands = ["append /runs/all x", "cat /runs/all", "await /runs/go", "exit 3"]
+    commands = ["append /runs/all x", "cat /runs/all", "await /runs/go", "rm /runs/go", "exit 3"]
     case.kubectl.apply(pod("again", case.tool(*commands, seen={"runs": "/runs"}), volumes=case.volumes(**source)))
     case.kubectl.wait("pod/again", "condition=Ready")
     (case.folder / "go").touch()
     case.kubectl.when("pod/again", lambda pod: restarts(pod) > 0)
-    (case.folder / "go").unlink()
     found = case.kubectl.when("pod/again", lambda pod: "running" in status_of(pod)["state"])
     assert case.kubectl("logs", "again", "--previous") == "x" * restarts(found)
 

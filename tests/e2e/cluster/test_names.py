@@ -26,10 +26,17 @@ class Names:
         case.kubectl.apply(pod("names", looking, *files, restartPolicy="Never", **spec))
         case.kubectl.wait("pod/names", "jsonpath={.status.phase}=Succeeded")
         self.address: str = case.kubectl.get("pod/names")["status"]["podIP"]
-        self.resolv_conf = case.kubectl("logs", "names", "--container=resolv-conf")
+        self.resolv_conf = _with_options_in_order(case.kubectl("logs", "names", "--container=resolv-conf"))
         self.hosts = [line.split() for line in case.kubectl("logs", "names", "--container=hosts").splitlines()]
         lines = case.kubectl("logs", "names", "--container=looking").splitlines()
         self.found: dict[str, str] = dict(line.split(": ", 1) for line in lines)
+
+
+def _with_options_in_order(resolv_conf: str) -> str:
+    """The kubelet merges them in any."""
+    lines = [line.split() for line in resolv_conf.splitlines()]
+    ordered = [[first, *(sorted(rest) if first == "options" else rest)] for first, *rest in lines]
+    return "".join(" ".join(line) + "\n" for line in ordered)
 
 
 def searches(case: Case) -> str:

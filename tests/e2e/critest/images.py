@@ -78,7 +78,7 @@ def push_all(registry: str) -> str:
         for name in image.names:
             repository, _, tag = name.rpartition(":")
             named = {"env": [f"IMAGE={image.names[0]}"], **image.config}
-            pushed = push_layers(registry, repository, [layers[files]], tag=tag, **named)
+            pushed = push_layers(registry, repository, [layers[files]], tag=tag, compression="zstd", **named)
             digests[name] = pushed.digest
     return digests[_BY_DIGEST]
 

@@ -21,17 +21,10 @@ Report = list[dict[str, Any]]
 _REPORT = "report.json"
 _DIGEST = b"9700f9a2f5bf2c45f2f605a0bd3bce7cf37420ec9d3ed50ac2758413308766bf"
 _PATIENCE = 900
-"""Seconds for all specs. Those of critest that wait for what never comes wait up to a minute each."""
+"""Seconds for all specs."""
 
-
-_APART = (
-    "port mapping with only container port",
-    "should support network$",
-    r"should support portforward \[Conformance",
-    "should support portforward in host network",
-    "should support HostNetwork is true",
-)
-"""Each run beside the others, since it waits for up to a minute while what it tests is not there."""
+_APART = ("should support HostPID", "should support ContainerPID")
+"""Each run beside the others, since it waits for half a minute for what never comes."""
 
 
 class Outcome(NamedTuple):

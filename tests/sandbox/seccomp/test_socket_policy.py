@@ -21,3 +21,11 @@ def test_a_component_that_calls_keeps_its_own_sockets(access: str) -> None:
 def test_a_module_uses_what_it_is_given() -> None:
     assert policy_of(network_access.FULL, opens_sockets=False, calls_http=False, listens=True) is GIVEN_SOCKETS
     assert policy_of(network_access.FULL, opens_sockets=False, calls_http=False, listens=False) is NO_SOCKETS
+
+
+@pytest.mark.parametrize("access", network_access.ALL)
+def test_who_asks_the_host_may_do_without_changes_of_modes(access: str) -> None:
+    changing = policy_of(access, opens_sockets=False, calls_http=False, listens=False, asks_host=True)
+    other = policy_of(access, False, False, False, asks_host=True, changes_modes=False)
+    assert set(changing.allowed) - set(other.allowed) == {"fchmodat"}
+    assert changing.conditional == other.conditional
