@@ -63,4 +63,5 @@ def _check(program: Program, container: str) -> None:
 
 
 def program_spec(program: Program) -> ProgramSpec:
-    return ProgramSpec(kind=program.kind, compiled=str(program.compiled), entry=program.entry)
+    kind = "handler" if program.handles_http else program.kind
+    return ProgramSpec(kind=kind, compiled=str(program.compiled), entry=program.entry)

@@ -49,7 +49,7 @@ class MountSpec(NamedTuple):
 
 class ProgramSpec(NamedTuple):
     kind: str
-    """``module`` or ``component``."""
+    """``module``, ``component``, or ``handler``: a component that is given requests."""
     compiled: str
     """Path of the compiled code."""
     entry: str

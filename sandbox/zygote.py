@@ -133,7 +133,7 @@ def main() -> None:
     engine = Engine(sys.argv[2], FlagPlaces.decoded(sys.argv[4]))
     name_lookup.settle_sources()
     rehearse(engine)
-    engine.http_linker  # noqa: B018 - made here once, for all pods
+    engine.serving.http_linker  # noqa: B018 - made here once, for all pods
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also the guests'
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the server hears of a pod's end by itself
     syscalls.set_process_name(b"wasmlet-zygote")

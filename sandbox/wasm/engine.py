@@ -10,6 +10,7 @@ from typing import Any
 from image_store import host_interface
 from image_store.engine_settings import ENVIRONMENT, SETTINGS
 from sandbox.errors import SandboxError
+from sandbox.wasm import memory_pool
 from sandbox.wasm.absent_host import AbsentHost
 from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.denied_calls import DeniedCalls
@@ -56,17 +57,19 @@ class Engine:
     """``path``: of wasmtime's shared library; ``socket_flags``: of that library, as a trial has found them."""
 
     def __init__(self, path: str, socket_flags: FlagPlaces | None = None) -> None:
-        self.socket_flags = socket_flags
-        self.library = Library(path)
         os.environ.update(ENVIRONMENT)
-        config = self.library.wasm_config_new()
-        for name, value in SETTINGS:
-            self.library.set_option(config, name, value)
-        # A compiler thread's pool would make every fork a hazard.
-        self.library.wasmtime_config_parallel_compilation_set(config, False)
-        self.pointer = self.library.wasm_engine_new_with_config(config)
-        self.proc_exit = ProcExit(self.library)
-        self.absent_host = AbsentHost(self.library)
+        library = Library(path)
+        self._begin(library, socket_flags, ProcExit(library), AbsentHost(library))
+
+    def _begin(
+        self, library: Library, socket_flags: FlagPlaces | None, proc_exit: ProcExit, absent_host: AbsentHost
+    ) -> None:
+        self.socket_flags = socket_flags
+        self.library = library
+        self.pointer = library.wasm_engine_new_with_config(self._config(library))
+        self.proc_exit = proc_exit
+        self.absent_host = absent_host
+        self._serving: ServingEngine | None = None
         self._linker: Any = None
         self._component_linker: Any = None
         self._denying_linker: Any = None
@@ -76,6 +79,21 @@ class Engine:
         self._http_linker: HttpLinker | None = None
         self._streams: dict[str, StreamsComponent] = {}
         self._clients: dict[str, ClientComponent] = {}
+
+    def _config(self, library: Library) -> Any:
+        config = library.wasm_config_new()
+        for name, value in SETTINGS:
+            library.set_option(config, name, value)
+        # A compiler thread's pool would make every fork a hazard.
+        library.wasmtime_config_parallel_compilation_set(config, False)
+        return config
+
+    @property
+    def serving(self) -> "ServingEngine":
+        """For components of which there are many instances, one after the other."""
+        if self._serving is None:
+            self._serving = ServingEngine(self)
+        return self._serving
 
     @property
     def linker(self) -> Any:
@@ -151,7 +169,10 @@ class Engine:
         return linker
 
     def load(self, kind: str, path: str, entry: str) -> Loaded:
-        """Map the compiled code at ``path`` (``kind``: module or component). Raises SandboxError."""
+        """Map the compiled code at ``path`` (``kind``: module, component or handler, which is a component that is given
+        requests). Raises SandboxError."""
+        if kind == "handler":
+            return self.serving.load_handler(path, entry) or self._load_component(path, entry)
         return self._load_component(path, entry) if kind == "component" else self._load_module(path, entry)
 
     def _load_module(self, path: str, entry: str) -> Loaded:
@@ -186,6 +207,26 @@ class Engine:
         if error:
             reason = " ".join(self.library.error_text(error).split())
             raise SandboxError(f"compiled code {subject} cannot be loaded ({reason}): pull the image again")
+
+
+class ServingEngine(Engine):
+    """Its instances take their memory from a pool and give it back: to map it anew for each request costs more than a
+    quick handler does."""
+
+    def __init__(self, main: Engine) -> None:
+        self._begin(main.library, main.socket_flags, main.proc_exit, main.absent_host)
+
+    def _config(self, library: Library) -> Any:
+        config = super()._config(library)
+        memory_pool.use(library, config)
+        return config
+
+    def load_handler(self, path: str, entry: str) -> Loaded | None:
+        """None for one that does not fit into the pool, or that cannot be loaded at all."""
+        try:
+            return self._load_component(path, entry)
+        except SandboxError:
+            return None
 
 
 def _lowest_free_descriptor() -> int:

@@ -21,6 +21,9 @@ _I32, _I64 = 0, 1
 
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasm_config_new": (Pointer, ()),
+    "wasmtime_pooling_allocation_config_new": (Pointer, ()),
+    "wasmtime_pooling_allocation_config_delete": (None, (Pointer,)),
+    "wasmtime_pooling_allocation_strategy_set": (None, (Pointer, Pointer)),
     "wasmtime_config_parallel_compilation_set": (None, (Pointer, ctypes.c_bool)),
     "wasm_engine_new_with_config": (Pointer, (Pointer,)),
     "wasmtime_module_deserialize_file": (Pointer, (Pointer, Text, Pointer)),
@@ -138,6 +141,12 @@ class Library:
         setter.argtypes = (Pointer, ctypes.c_bool if isinstance(value, bool) else ctypes.c_uint64)
         setter.restype = None
         setter(config, value)
+
+    def set_pool_limit(self, pool: Any, name: str, value: int) -> None:
+        """One limit of the pool of instances by its name in ``wasmtime::PoolingAllocationConfig``."""
+        setter = getattr(self._library, f"wasmtime_pooling_allocation_config_{name}_set")
+        setter.argtypes, setter.restype = (Pointer, Size), None  # of those of 32 bits, half a register is looked at
+        setter(pool, value)
 
     def function_type(self, narrow: int, wide: int) -> Any:
         """A ``wasm_functype_t``: so many numbers of 32 bits, then of 64; one result of 32."""

@@ -40,7 +40,13 @@ def test_code_is_loaded_and_runs_in_every_fork(host: Host, name: str) -> None:
     assert ran.stdout == b"hello\n" * 3
 
 
-@pytest.mark.parametrize(("name", "kind"), [("hello", "component"), ("component", "module")])
+def test_instances_out_of_the_pool_run_in_every_fork(host: Host) -> None:
+    ran = host.run("component", kind="handler", times=3)
+    assert ran.outcomes == [{"exit_code": 0, "message": ""}] * 3
+    assert ran.stdout == b"hello\n" * 3
+
+
+@pytest.mark.parametrize(("name", "kind"), [("hello", "component"), ("component", "module"), ("hello", "handler")])
 def test_code_of_the_other_kind_is_refused(host: Host, name: str, kind: str) -> None:
     assert "pull the image again" in host.run(name, kind=kind).outcome["failure"]
 
