@@ -64,6 +64,7 @@ class PortForwardSession:
         self._ending = ending
         self._incomplete: dict[str, _Pair] = {}
         self._forwards: dict[asyncio.Task[None], _Pair] = {}
+        self._refused = 0
 
     async def run(self, creation_seconds: float) -> None:
         """Raises ClientGone."""
@@ -92,7 +93,7 @@ class PortForwardSession:
         key, role = _key(stream), stream.headers["streamtype"]
         if key not in self._incomplete:
             if len(self._forwards) >= _MOST_PAIRS:
-                return stream.reset()
+                return self._refuse(stream)
             self._begin(key, creation_seconds)
         pair = self._incomplete[key]
         if role in pair.streams:
@@ -104,6 +105,13 @@ class PortForwardSession:
             del self._incomplete[key]
             pair.complete.set()
         return None
+
+    def _refuse(self, stream: Stream) -> None:
+        """Raises ClientGone when it does not heed that."""
+        stream.reset()
+        self._refused += 1
+        if self._refused > _MOST_PAIRS:
+            raise ClientGone("the client opens streams without end")
 
     def _begin(self, key: str, creation_seconds: float) -> None:
         pair = self._incomplete[key] = _Pair(key)

@@ -198,6 +198,21 @@ def test_streams_that_are_given_up_at_once_are_not_served_without_end(
     serve(scenario, creation_seconds=1)
 
 
+def test_a_client_that_opens_streams_without_end_is_sent_away(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_forward_session, "_MOST_PAIRS", 3)
+
+    async def scenario(server: StreamingServer) -> None:
+        client = await forwarded(server)
+        for number in range(7):
+            client.open(streamtype="error", port="80", requestid=str(number))
+        async with asyncio.timeout(10):
+            while await client.receive():
+                pass
+        assert len(client.refused) == 4
+
+    serve(scenario)
+
+
 def test_a_client_that_vanishes_closes_what_it_had_open(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         closed = asyncio.Event()
