@@ -52,7 +52,7 @@ class StreamingServer:
         self._tokens: PendingTokens[Target] = PendingTokens(settings.pending)
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
-        self._strangers = 0
+        self._strangers: dict[Connection, None] = {}  # in the order of their coming
         self._conversations: set[Conversation] = set()
         self.address = ""
         """``http://host:port`` that clients are sent to; https with TLS."""
@@ -103,18 +103,24 @@ class StreamingServer:
 
     async def _received(self, connection: Connection, handshake: HttpHandshake) -> tuple[Target, Upgrade]:
         """A token is used up by whoever shows it, whatever else is wrong with the request but its method."""
-        if self._strangers >= _MOST_STRANGERS:
-            raise RequestRefused(429, "too many clients come at the same time: try again", [("Retry-After", "1")])
-        self._strangers += 1
+        self._admit(connection)
         try:
             request = await receive_request(connection, handshake)
         finally:
-            self._strangers -= 1
+            self._strangers.pop(connection, None)
         kind, token = place(request)
         target = self._tokens.take(kind, token)
         if target is None:
             raise RequestRefused(404, "not found: the URL was never given out, is used up or expired; ask for another")
         return target, negotiate(request, target)
+
+    def _admit(self, stranger: Connection) -> None:
+        """Whoever means it asks at once: too many that do not must not keep them out."""
+        if len(self._strangers) >= _MOST_STRANGERS:
+            longest = next(iter(self._strangers))
+            del self._strangers[longest]
+            longest.abort()
+        self._strangers[stranger] = None
 
     async def _converse(
         self, connection: Connection, handshake: HttpHandshake, target: Target, upgrade: Upgrade

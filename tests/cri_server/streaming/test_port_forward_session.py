@@ -114,6 +114,25 @@ def test_the_pod_says_all_and_the_client_resets(serve: Serve) -> None:
     serve(scenario)
 
 
+def test_a_client_that_resets_leaves_nothing_of_a_silent_pod(serve: Serve) -> None:
+    async def scenario(server: StreamingServer) -> None:
+        over = asyncio.Event()
+
+        async def say_nothing(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await over.wait()
+
+        async with listening(say_nothing) as port:
+            client = await forwarded(server)
+            error, data = pair(client, port, 0)
+            client.caller.send(frames.rst_stream(data, 5))
+            async with asyncio.timeout(10):
+                await until(client, lambda: error in client.ended)
+            over.set()
+            client.caller.vanish()
+
+    serve(scenario)
+
+
 def test_a_port_that_nobody_listens_on(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         async with listening(echo) as port:
