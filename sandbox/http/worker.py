@@ -13,6 +13,7 @@ same, the worker retires: another one takes its place, it accepts no more, finis
 
 import _thread
 import os
+import resource
 import select
 import socket
 import time
@@ -49,6 +50,8 @@ _ABANDONED_SECONDS = 5.0
 _RETIRING_SECONDS = 60.0
 """For the other requests of a worker with such a guest."""
 _EVENTS = 256
+_SPARE_DESCRIPTORS = 256
+"""At most, for guests and the pipes of bodies; but no more than half of those that the process may have."""
 _CHANNEL_BYTES = 16
 
 
@@ -83,6 +86,8 @@ class Worker:
         self._standing_by: set[int] = set()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._connections: set[Connection] = set()
+        self._most_connections = _most_connections()
+        self._accepts = True
         self._waiting: deque[GuestExchange] = deque()
         self._running: set[GuestExchange] = set()
         self._done: deque[GuestExchange] = deque()
@@ -97,7 +102,7 @@ class Worker:
         """In the process' first thread."""
         try:
             self._lead.acquire()
-            self.watch(self._listener.fileno(), self._accept, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self._listen()
             self.watch(self._channel, self._hear)
             self.watch(self._wake, self._awake)
             os.write(self._channel, STARTED)
@@ -181,6 +186,9 @@ class Worker:
         left = max(0.0, self._next_sweep - time.monotonic())
         return min(left, _FLUSH_SECONDS) if self._running else left
 
+    def _listen(self) -> None:
+        self.watch(self._listener.fileno(), self._accept, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
     def _accept(self, events: int) -> None:
         """One at a time: the others are for other workers."""
         try:
@@ -191,6 +199,9 @@ class Worker:
         connection = Connection(self, descriptor, str(address[0]).removeprefix("::ffff:"))
         self._connections.add(connection)
         self.watch(descriptor, connection.process)
+        if self._accepts and len(self._connections) >= self._most_connections:
+            self._accepts = False
+            self.unwatch(self._listener.fileno())
         connection.process(select.EPOLLIN)
 
     def _hear(self, events: int) -> None:
@@ -205,7 +216,7 @@ class Worker:
             return
         self.unwatch(self._listener.fileno())
         before = -1
-        while before != len(self._connections):
+        while self._accepts and before != len(self._connections):
             before = len(self._connections)
             self._accept(0)
         self._listener.close()
@@ -243,6 +254,9 @@ class Worker:
 
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        if not self._accepts and not self.is_ending:
+            self._accepts = True
+            self._listen()
         self.unwatch(connection.descriptor)
 
     # Guests.
@@ -304,6 +318,12 @@ class Worker:
     def complain(self, text: str) -> None:
         """Into the container's log."""
         os.write(2, text.rstrip("\n").encode(errors="replace") + b"\n")
+
+
+def _most_connections() -> int:
+    """Others wait in the listener's queue: wasmtime ends the process where it cannot have a descriptor."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return descriptors - min(_SPARE_DESCRIPTORS, descriptors // 2)
 
 
 def fail(channel: int, error: BaseException) -> NoReturn:

@@ -1,6 +1,10 @@
 """Handlers that do what few do, and clients that mean no good: each is told, and holds up nobody else."""
 
 import http.client
+import json
+import os
+import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -167,3 +171,23 @@ def _answers(served: Served) -> bool:
         return served.ask() == (200, b"odd\n")
     except (http.client.HTTPException, OSError):
         return False
+
+
+def test_more_connections_than_descriptors_wait_for_their_turn(node: RealNode) -> None:
+    with serving(node, "crowded", workers=1) as served:
+        info = json.loads(node.call("ContainerStatus", container_id=served.container, verbose=True).info["info"])
+        resource.prlimit(info["pid"], resource.RLIMIT_NOFILE, (80, 80))
+        (before,) = _workers(served)
+        os.kill(before, signal.SIGKILL)
+        eventually(lambda: _workers(served) not in ([], [before]))
+        (worker,) = _workers(served)
+        crowd = [served.socket() for _ in range(100)]
+        time.sleep(1)  # all that can be accepted is
+        crowd[0].sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        assert read_one(crowd[0]) == b"hello"
+        crowd[-1].sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        for connection in crowd[:-1]:
+            connection.close()
+        assert read_one(crowd[-1]) == b"hello\n"
+        crowd[-1].close()
+        assert _workers(served) == [worker]
