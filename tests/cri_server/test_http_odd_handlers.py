@@ -78,6 +78,13 @@ def test_a_trap_after_the_answer_changes_nothing_but_the_log(served: Served) -> 
     eventually(lambda: "GET '/stale-body': the guest trapped: unknown handle index" in served.log())
 
 
+def test_a_response_that_breaks_off_does_not_look_whole(served: Served) -> None:
+    answer = served.say(_CLOSING % b"/breaks")
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"piece" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
 def test_trailers_may_be_asked_for_without_reading_the_body(served: Served) -> None:
     assert served.ask("/skips", "POST", bytes(3 << 20)) == (200, b"odd\n")
 
@@ -122,6 +129,15 @@ def test_bodies_of_requests_that_have_to_wait_wait_with_their_client(minimal: Se
             for _ in range(_LARGE >> 20):
                 connection.sendall(bytes(1 << 20))
     assert _resident(worker) - before < _LARGE / 2
+
+
+def test_a_body_that_nobody_reads_is_not_kept_in_memory(minimal: Served) -> None:
+    (worker,) = _workers(minimal)
+    before = _resident(worker)
+    with minimal.socket() as connection:
+        connection.sendall(b"GET /bytes?%d HTTP/1.1\r\nHost: a\r\n\r\n" % _LARGE)
+        time.sleep(0.5)  # much less than all of it is written in, were it not for its client
+        assert _resident(worker) - before < _LARGE / 4
 
 
 def _resident(pid: int) -> int:

@@ -2,7 +2,8 @@
 // writes one response and gives another; `/status` with `?STATUS` writes a body before it answers with that;
 // `/goes-on` never ends after its whole answer; `/skips` asks for trailers without reading the body; every other
 // leaves it unread; `/stale-request`, `/stale-body` and `/twice` use what is gone; `/short` and `/long` write less and
-// more than they say; `/unfinished` drops its body; `/refuses` answers by an error; `/hungry` takes all memory.
+// more than they say; `/unfinished` drops its body; `/breaks` traps in the middle of it; `/refuses` answers by an error;
+// `/hungry` takes all memory.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -166,6 +167,11 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
     if (is(&path, "/twice"))
         give(out, answer);
     say(answer, "odd\n");
+    if (is(&path, "/breaks")) {
+        for (int pieces = 0; pieces < 50000; pieces++)
+            say(answer, "piece\n");
+        __builtin_trap();
+    }
     if (is(&path, "/unfinished")) {
         output_drop(answer.output);
         body_drop(answer.body);
