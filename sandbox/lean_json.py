@@ -9,6 +9,7 @@ import json
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
+_write_other = json.JSONEncoder(separators=(",", ":")).encode
 _read = json.JSONDecoder().raw_decode
 
 
@@ -20,7 +21,7 @@ def write(value: Any) -> str:
         return str(value)
     if type(value) is dict:
         return "{" + ",".join([_quote(name) + ":" + write(item) for name, item in value.items()]) + "}"
-    return json.dumps(value, separators=(",", ":"))  # no forked process writes any of these
+    return _write_other(value)  # no forked process writes any of these
 
 
 def read(text: str) -> Any:

@@ -30,7 +30,7 @@ func run(dir, input string, args ...string) result {
 		Stderr:  &err,
 	}
 	process.Programs = program.NewPrograms(All, process)
-	status := program.Run(All[args[0]], process)
+	status := program.Run(All.Main(args[0]), process)
 	return result{status, out.String(), err.String()}
 }
 
@@ -199,5 +199,16 @@ func TestWithoutSocketsTheReasonIsTold(t *testing.T) {
 		if got.status != 1 || !strings.Contains(got.err, "port 80: the runtime has passed no listening socket") {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+func TestEveryCommandIsFound(t *testing.T) {
+	for _, name := range Names() {
+		if All.Main(name) == nil {
+			t.Errorf("%s is not in its place in the table", name)
+		}
+	}
+	if All.Main("nothing") != nil {
+		t.Error("there is a command that is none")
 	}
 }

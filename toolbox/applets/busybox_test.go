@@ -108,7 +108,7 @@ func prepared(t *testing.T) string {
 
 func runBusybox(t *testing.T, busybox, dir, script string) result {
 	links := t.TempDir()
-	for name := range All {
+	for _, name := range Names() {
 		os.Symlink(busybox, filepath.Join(links, name))
 	}
 	var out, complaints bytes.Buffer

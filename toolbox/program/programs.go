@@ -15,8 +15,14 @@ import (
 // cannot be run. Where no file of the tree is the toolbox itself (the runtime has started its own in a container
 // without one), every command can be run by its name.
 type Programs struct {
-	commands map[string]Main
+	commands Commands
 	own      func() os.FileInfo // of the toolbox's file; nil: it is not in this tree
+}
+
+// Commands are those of the toolbox.
+type Commands struct {
+	Main  func(name string) Main // nil if there is none
+	Names func() []string
 }
 
 // Found is what a name leads to.
@@ -27,7 +33,7 @@ type Found struct {
 }
 
 // NewPrograms looks the toolbox itself up as it was called, when that is asked first: most commands run no others.
-func NewPrograms(commands map[string]Main, process *Process) *Programs {
+func NewPrograms(commands Commands, process *Process) *Programs {
 	caller := *process
 	return &Programs{commands, sync.OnceValue(func() os.FileInfo { return findWasm(&caller, caller.Args[0]) })}
 }
@@ -43,21 +49,17 @@ func findWasm(process *Process, name string) os.FileInfo {
 
 // Names of all commands.
 func (p *Programs) Names() []string {
-	names := make([]string, 0, len(p.commands))
-	for name := range p.commands {
-		names = append(names, name)
-	}
-	return names
+	return p.commands.Names()
 }
 
 // Applet is a command by its name, whatever the files say; nil if there is none.
 func (p *Programs) Applet(name string) Main {
-	return p.commands[name]
+	return p.commands.Main(name)
 }
 
 // Find looks a name up as execvp(3) does. The error is ENOENT, EACCES, EISDIR or ENOEXEC.
 func (p *Programs) Find(process *Process, name string) (Found, error) {
-	if main := p.commands[path.Base(name)]; main != nil && p.own() == nil {
+	if main := p.commands.Main(path.Base(name)); main != nil && p.own() == nil {
 		return Found{Main: main}, nil
 	}
 	reason := error(syscall.ENOENT)
@@ -99,7 +101,7 @@ func (p *Programs) open(candidate string) (Found, error) {
 	if !strings.HasPrefix(beginning, wasmMagic) {
 		return Found{Path: candidate, Script: true}, nil
 	}
-	main := p.commands[path.Base(candidate)]
+	main := p.commands.Main(path.Base(candidate))
 	if main == nil || !os.SameFile(info, p.own()) {
 		return Found{}, syscall.ENOEXEC
 	}

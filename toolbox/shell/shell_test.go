@@ -30,7 +30,7 @@ func run(dir, input string, args ...string) result {
 		Stderr:  &err,
 	}
 	process.Programs = program.NewPrograms(applets.All, process)
-	status := program.Run(applets.All["sh"], process)
+	status := program.Run(applets.All.Main("sh"), process)
 	return result{status, out.String(), err.String()}
 }
 
@@ -241,6 +241,6 @@ func runWithPath(path, script string) result {
 		Stderr:  &err,
 	}
 	process.Programs = program.NewPrograms(applets.All, process)
-	status := program.Run(applets.All["sh"], process)
+	status := program.Run(applets.All.Main("sh"), process)
 	return result{status, out.String(), err.String()}
 }
