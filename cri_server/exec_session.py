@@ -81,7 +81,8 @@ def _check_profile(container: Container, command: ExecCommand) -> None:
 
 
 def _guest(container: Container, command: ExecCommand, shim: list[str], tty: bool) -> GuestSpec:
-    """What the container's own guest is, but for its program, its arguments and its listening sockets."""
+    """What the container's own guest is, but for its program, its arguments and its listening sockets. The mounts are
+    there."""
     variables = [item for item in container.guest.env if not item.startswith(_OF_LISTENERS)]
     if tty and not any(item.startswith("TERM=") for item in variables):
         variables.append(_TERMINAL)
@@ -89,6 +90,7 @@ def _guest(container: Container, command: ExecCommand, shim: list[str], tty: boo
         argv=command.argv,
         env=variables,
         program=command.program,
+        mounts=[],
         listen=[],
         socket_shim=shim,
         opens_sockets=command.opens_sockets,
