@@ -1,15 +1,19 @@
 """The trial of wasmtime's sockets, in its process."""
 
 import asyncio
+import ctypes
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from sandbox import socket_support
+from sandbox.errors import StartFailure
 from sandbox.socket_support import SocketSupport, try_sockets
-from sandbox.wasm.socket_grant import FlagPlaces
+from sandbox.wasm.socket_grant import FlagPlaces, grant
 from sandbox.zygote_link import library_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,3 +98,16 @@ def test_a_trial_that_dies_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_library_that_is_none_is_no_proof(tmp_path: Path) -> None:
     assert asyncio.run(try_sockets(tmp_path / "none.so")).refusal
+
+
+def test_flags_that_lie_elsewhere_than_was_proven_are_left_alone() -> None:
+    memory = (ctypes.c_uint8 * 4)(1, 1, 0, 0)
+    library: Any = SimpleNamespace(
+        allow_tcp=None,
+        allow_udp=None,
+        wasi_config_inherit_network=lambda config: None,
+        wasi_config_allow_ip_name_lookup=lambda config, names: None,
+    )
+    with pytest.raises(StartFailure, match="elsewhere than it did: start the server again"):
+        grant(library, ctypes.addressof(memory), FlagPlaces(0, 1, 2), "full")
+    assert bytes(memory) == b"\1\1\0\0"
