@@ -90,6 +90,8 @@ class GuestExchange:
         with self.connection.lock:
             if self.is_dead:
                 return
+            if self.connection.worker.is_ending:
+                self.writer.keeps_alive = False
             if not self.writer.start(head.status, head.headers):
                 self.is_broken = True
                 return

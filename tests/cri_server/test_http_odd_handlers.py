@@ -8,13 +8,14 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
-from tests.cri_server.test_http_containers import Served, _workers, read_one, received, serving
+from tests.cri_server.test_http_containers import Served, _refuses, _workers, read_one, received, serving
 from tests.real_node import RealNode, eventually, real_node
 
 _CLOSING = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -207,3 +208,15 @@ def test_more_connections_than_descriptors_wait_for_their_turn(node: RealNode) -
         assert read_one(crowd[-1]) == b"hello\n"
         crowd[-1].close()
         assert _workers(served) == [worker]
+
+
+def test_who_is_answered_while_the_container_ends_is_told_that_the_connection_ends(node: RealNode) -> None:
+    with serving(node, "ending", workers=1) as served, served.socket() as connection:
+        connection.sendall(b"POST /drained HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        time.sleep(1)  # patience with bodies
+        with ThreadPoolExecutor(1) as threads:
+            stopped = threads.submit(node.call, "StopContainer", container_id=served.container, timeout=20)
+            eventually(lambda: _refuses(served))
+            connection.sendall(b"cd")
+            assert b"connection: close" in received(connection)
+            stopped.result()
