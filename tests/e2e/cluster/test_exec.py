@@ -1,5 +1,6 @@
 """kubectl exec, cp, attach, run and debug, and what the kubelet executes of itself."""
 
+import glob
 import hashlib
 import os
 import subprocess
@@ -148,20 +149,23 @@ def test_a_server_that_dies_takes_the_exec_with_it_and_nothing_else(case: Case) 
     start(case)
     command = case.kubectl.command("exec", "open", "--", "sh", "-c", "echo begun; sleep 4321")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"begun\n"
-        container = status_of(case.kubectl.get("pod/open"))["containerID"].removeprefix("wasmlet://")
-        assert len(_processes_of(container)) == 2
-        case.strike_unnoticed()
-        assert running.stdout.read() == b""
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == b"begun\n"
+            container = status_of(case.kubectl.get("pod/open"))["containerID"].removeprefix("wasmlet://")
+            assert len(_processes_of(container)) == 2
+            case.strike_unnoticed()
+            assert running.stdout.read() == b""
+        finally:
+            running.kill()
     assert case.kubectl("exec", "open", "--", "echo", "again") == "again\n"
     eventually(lambda: len(_processes_of(container)) == 1, "the exec'd command is gone")
 
 
 def _processes_of(container: str) -> set[str]:
-    """Process ids, of the container and of what is executed in it."""
-    lists = Path("/sys/fs/cgroup").glob(f"**/{container}/cgroup.procs")
-    return {pid for each in lists for pid in each.read_text().split()}
+    """Process ids, of the container and of what is executed in it. Groups of other pods may go meanwhile."""
+    lists = glob.glob(f"/sys/fs/cgroup/**/{container}/cgroup.procs", recursive=True)
+    return {pid for each in lists for pid in Path(each).read_text().split()}
 
 
 @together
