@@ -178,7 +178,6 @@ def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
-        os.putenv("TOKIO_WORKER_THREADS", "1")  # wasmtime's, which wait and hand on: two would wake each other
         gc.set_threshold(_GARBAGE)
         gc.enable()
         listener = _listener(service.listener)
