@@ -9,7 +9,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import InvalidRequest
 from sandbox.errors import InvalidSpec
 from sandbox.seccomp.profile import refused_by
-from sandbox.seccomp.socket_policy import CHANGE_OF_MODE, NO_SOCKETS, SocketPolicy
+from sandbox.seccomp.socket_policy import CHANGES_OF_MODE, NO_SOCKETS, SocketPolicy
 
 _LOCAL = "localhost/"
 """Beginning of the deprecated string form of a profile of the node."""
@@ -31,7 +31,7 @@ def check_seccomp(config: cri.ContainerConfig, sockets: SocketPolicy = NO_SOCKET
 
 def lets_change_modes(config: cri.ContainerConfig) -> bool:
     """Of files, which no guest needs: a profile that refuses it is kept. Raises InvalidRequest."""
-    return CHANGE_OF_MODE not in _refused(config, SocketPolicy((CHANGE_OF_MODE,), {}))
+    return not set(CHANGES_OF_MODE).intersection(_refused(config, SocketPolicy(CHANGES_OF_MODE, {})))
 
 
 def _refused(config: cri.ContainerConfig, sockets: SocketPolicy) -> list[str]:

@@ -92,7 +92,9 @@ def _asking(policy: SocketPolicy, *answers: str) -> SocketPolicy:
     return SocketPolicy(tuple(sorted({*policy.allowed, *GIVEN_SOCKETS.allowed, *answers})), policy.conditional)
 
 
-CHANGE_OF_MODE = "fchmodat"
+CHANGE_OF_MODE = "fchmod"
+CHANGES_OF_MODE = (CHANGE_OF_MODE, "fchmodat")
+"""A profile that refuses one of them means what the other does, too."""
 _OF_ASKERS = {
     changes_modes: {
         access: _asking(policy, "statfs", *([CHANGE_OF_MODE] if changes_modes else []))

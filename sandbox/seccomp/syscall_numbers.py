@@ -4,7 +4,7 @@
 
 # fmt: off
 _X86_64 = {
-    "statfs": 137, "fstatfs": 138, "fchmodat": 268,
+    "statfs": 137, "fstatfs": 138, "fchmod": 91,
     "timerfd_settime": 286,
     "connect": 42, "sendto": 44, "recvfrom": 45, "shutdown": 48, "bind": 49, "listen": 50, "getsockname": 51,
     "getpeername": 52, "setsockopt": 54, "getsockopt": 55, "uname": 63, "accept4": 288, "sendmmsg": 307,
@@ -33,7 +33,7 @@ _X86_64 = {
     "process_mrelease": 448, "open_tree_attr": 467,
 }
 _AARCH64 = {
-    "statfs": 43, "fstatfs": 44, "fchmodat": 53,
+    "statfs": 43, "fstatfs": 44, "fchmod": 52,
     "timerfd_settime": 86,
     "uname": 160, "bind": 200, "listen": 201, "connect": 203, "getsockname": 204, "getpeername": 205, "sendto": 206,
     "recvfrom": 207, "setsockopt": 208, "getsockopt": 209, "shutdown": 210, "accept4": 242, "sendmmsg": 269,

@@ -25,7 +25,7 @@ import struct
 from collections.abc import Callable
 
 from image_store import host_interface
-from sandbox import network_access
+from sandbox import network_access, syscalls
 
 SUCCESS = 0
 _ACCESS, _AFNOSUPPORT, _IN_PROGRESS, _INVAL, _NOSYS, _NO_TERMINAL, _OVERFLOW = 2, 5, 26, 28, 52, 59, 61
@@ -43,6 +43,8 @@ _SPACE = struct.Struct("<3Q")
 _LONGEST_PATH = 4096
 _LONGEST_ANSWER = 1 << 18
 _MODE = 0o1777
+_WORKING_DIRECTORY = -100
+"""``AT_FDCWD``: the container's root."""
 _NAME_TOO_LONG, _INVALID = errno.ENAMETOOLONG, errno.EINVAL
 
 
@@ -104,7 +106,11 @@ class HostCalls:
         return path
 
     def _path_status(self, path: int, length: int, follows: int, result: int) -> int:
-        found = os.stat(self._path(path, length), follow_symlinks=bool(follows))
+        descriptor = self._open(path, length, os.O_PATH | (0 if follows else os.O_NOFOLLOW))
+        try:
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         numbers = (found.st_mode, found.st_uid, found.st_gid, found.st_nlink, found.st_ino, found.st_dev, found.st_rdev)
         sizes = (found.st_size, found.st_blocks, found.st_blksize)
         times = (found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
@@ -112,15 +118,34 @@ class HostCalls:
         return SUCCESS
 
     def _path_space(self, path: int, length: int, result: int) -> int:
-        found = os.statvfs(self._path(path, length))
+        descriptor = self._open(path, length, os.O_PATH)
+        try:
+            found = os.fstatvfs(descriptor)
+        finally:
+            os.close(descriptor)
         blocks = (found.f_blocks, found.f_bfree, found.f_bavail)
         self._write(result, _SPACE.pack(*(number * found.f_frsize for number in blocks)))
         return SUCCESS
 
     def _path_mode_set(self, path: int, length: int, mode: int) -> int:
-        absolute = b"/" + self._path(path, length)
-        os.chmod(absolute, stat.S_IMODE(mode) & _MODE, dir_fd=0)  # so that it is the same call on each machine
+        descriptor = self._open_to_change(path, length)
+        try:
+            os.fchmod(descriptor, stat.S_IMODE(mode) & _MODE)
+        finally:
+            os.close(descriptor)
         return SUCCESS
+
+    def _open_to_change(self, path: int, length: int) -> int:
+        """A mode is changed by descriptor, or what the path names could become another file meanwhile. So a file that
+        can be neither read nor written keeps its mode."""
+        try:
+            return self._open(path, length, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except PermissionError:
+            return self._open(path, length, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+
+    def _open(self, path: int, length: int, flags: int) -> int:
+        """Through no link of /proc, which a container may have of the host: these lead out of its root."""
+        return syscalls.open_in_root(_WORKING_DIRECTORY, os.fsdecode(self._path(path, length)), flags)
 
     def _sock_connect(self, kind: int, address: int, length: int, port: int, result: int) -> int:
         if not network_access.calls_out(self._access):

@@ -40,7 +40,8 @@ def test_a_profile_that_refuses_what_guests_are_refused_anyhow_is_accepted(tmp_p
 
 
 def test_one_that_refuses_what_the_host_does_for_a_guest_is_kept(tmp_path: Path) -> None:
-    assert not lets_change_modes(asking_for(refusing(tmp_path, "fchmodat")))
+    assert not lets_change_modes(asking_for(refusing(tmp_path, "fchmod")))
+    assert not lets_change_modes(asking_for(refusing(tmp_path, "chmod", "fchmodat")))
     assert lets_change_modes(asking_for(refusing(tmp_path, "fchmodat"), privileged=True))
     assert lets_change_modes(asking_for(refusing(tmp_path, "sethostname")))
     assert lets_change_modes(cri.ContainerConfig())

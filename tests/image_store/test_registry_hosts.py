@@ -250,7 +250,10 @@ def test_authorities_and_client_certificates(
     table = f'[host."https://{mirror.address}"]\n'
     identity = f'client = [["{client.path}", "{client.key}"]]\n'
     runner.reopen(registry_config=operator.folder, registry_attempts=1)
-    for members, reason in (("", "self-signed certificate"), (f'ca = "{server.path}"', "certificate required|alert")):
+    for members, reason in (
+        ("", "self-signed certificate"),
+        (f'ca = "{server.path}"', "certificate required|alert|EOF"),
+    ):
         operator.says("registry.invalid", table + members)
         with pytest.raises(RegistryUnavailable, match=reason):
             runner.pull("registry.invalid/app")

@@ -27,5 +27,5 @@ def test_a_module_uses_what_it_is_given() -> None:
 def test_who_asks_the_host_may_do_without_changes_of_modes(access: str) -> None:
     changing = policy_of(access, opens_sockets=False, calls_http=False, listens=False, asks_host=True)
     other = policy_of(access, False, False, False, asks_host=True, changes_modes=False)
-    assert set(changing.allowed) - set(other.allowed) == {"fchmodat"}
+    assert set(changing.allowed) - set(other.allowed) == {"fchmod"}
     assert changing.conditional == other.conditional

@@ -1,5 +1,8 @@
 """What a pod takes away of the sockets that the host makes for a module."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from sandbox import network_access
@@ -17,3 +20,45 @@ def test_none_is_made_where_the_pod_may_not_call_out(access: str, kind: int) -> 
     )
     calls.attach(-1, access)
     assert calls._sock_connect(kind, 0, 4, 1, 0) == _ACCESS
+
+
+class Asking(HostCalls):
+    """For a guest whose memory starts with a path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.fsencode(path)
+        self.written = b""
+        super().__init__(lambda address, size: self.path[:size], self._keep, lambda *_: 0, lambda number: number)
+
+    def _keep(self, address: int, data: bytes) -> None:
+        self.written = data
+
+
+@pytest.mark.parametrize("call", ["path_status", "path_space", "path_mode_set"])
+def test_links_of_processes_lead_nowhere(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may have the host's /proc, where links lead a user to all that processes of this user reach."""
+    monkeypatch.chdir("/")
+    calls = Asking("proc/self/root/tmp")
+    arguments = {"path_status": (1, 0), "path_space": (0,), "path_mode_set": (0o1777,)}[call]
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        getattr(calls, f"_{call}")(0, len(calls.path), *arguments)
+
+
+def test_a_mode_is_changed_of_what_can_be_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch(0o200)
+    calls = Asking("file")
+    assert calls._path_mode_set(0, len(calls.path), 0o4751) == 0
+    assert (tmp_path / "file").stat().st_mode & 0o7777 == 0o751
+
+
+@pytest.mark.parametrize(("follows", "kind"), [(1, 0o100000), (0, 0o120000)])
+def test_the_status_is_of_a_link_or_of_what_it_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follows: int, kind: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    calls = Asking("link")
+    assert calls._path_status(0, len(calls.path), follows, 0) == 0
+    assert int.from_bytes(calls.written[:8], "little") & 0o170000 == kind
