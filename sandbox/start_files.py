@@ -18,11 +18,13 @@ guest_terminal
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sandbox import container_root, lean_json, mount_calls, records, run_record, socket_calls, syscalls
 from sandbox.container_log import open_log
-from sandbox.errors import InvalidSpec, SandboxError, StartFailure
+from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.http import body_pipes
 from sandbox.http.body_pipes import PIPES_PER_WORKER
 from sandbox.mount_places import MountPlaces
@@ -53,13 +55,11 @@ class StartFiles(NamedTuple):
 def open_all(places: MountPlaces, spec_path: str, network: str, apart: bool = True) -> StartFiles:
     """By a thread ``apart``. ``network``: path of the pod's network namespace. ``apart``: see ``add_spec``.
 
-    Raises InvalidSpec for a container that was started before, StartFailure, SandboxError.
+    Raises InvalidSpec for a container that was started before, GuestGone, StartFailure, SandboxError.
     """
-    try:
+    with _removed_meanwhile():
         spec = GuestSpec.from_json(read_record(spec_path, "guest"))
         run = run_record.read(spec.run_path)
-    except FileNotFoundError as error:
-        raise SandboxError(f"record {error.filename} is gone: remove the container and create another one") from error
     if run != Run():
         raise InvalidSpec(f"container {spec.container_id} was started before: a container runs once")
     files = StartFiles([], [])
@@ -69,6 +69,15 @@ def open_all(places: MountPlaces, spec_path: str, network: str, apart: bool = Tr
         files.close()
         raise
     return files
+
+
+@contextmanager
+def _removed_meanwhile() -> Iterator[None]:
+    """The removal of a pod does not wait for a container of it that is being started."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise GuestGone(f"record {error.filename} is gone: the container was removed, create another one") from error
 
 
 def _open_all(files: StartFiles, places: MountPlaces, spec: GuestSpec, network: str, apart: bool) -> None:
@@ -145,8 +154,10 @@ def _open_http(files: StartFiles, spec: GuestSpec) -> None:
 
 
 def record_failure(spec_path: str, text: str) -> Run:
-    """CRI: a container that could not be started is EXITED, 128, StartError, with the error as message."""
+    """CRI: a container that could not be started is EXITED, 128, StartError, with the error as message. Raises
+    GuestGone, SandboxError."""
     now = time.time_ns()
     run = Run(0, now, now, _START_ERROR_CODE, _START_ERROR, text[:_REASON_CHARACTERS])
-    run_record.write_ended(GuestSpec.from_json(read_record(spec_path, "guest")).run_path, run)
+    with _removed_meanwhile():
+        run_record.write_ended(GuestSpec.from_json(read_record(spec_path, "guest")).run_path, run)
     return run
