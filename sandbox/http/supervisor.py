@@ -178,6 +178,7 @@ def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
+        os.putenv("TOKIO_WORKER_THREADS", str(service.limits.concurrency))  # each may have to wait for a client
         gc.set_threshold(_GARBAGE)
         gc.enable()
         listener = _listener(service.listener)

@@ -218,6 +218,26 @@ def test_a_slow_client_holds_up_nobody(served: Served) -> None:
         connection.close()
 
 
+def test_clients_that_take_nothing_hold_up_nobody(node: RealNode) -> None:
+    """More of them than the machine has processors, at a single worker."""
+    with serving(node, "takes-nothing", workers=1, body_seconds=4 * _SECONDS) as served:
+        idle = [served.socket() for _ in range(8)]
+        for connection in idle:
+            connection.sendall(b"GET /bytes?64000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            connection.recv(1)
+        eventually(lambda: all(_has_filled(connection) for connection in idle))
+        assert served.ask("/bytes?100000")[0] == 200
+        for connection in idle:
+            connection.close()
+
+
+def _has_filled(connection: socket.socket) -> bool:
+    """As much waits as the client's end takes without reading: no more comes."""
+    before = len(connection.recv(1 << 25, socket.MSG_PEEK))
+    time.sleep(0.05)
+    return before == len(connection.recv(1 << 25, socket.MSG_PEEK))
+
+
 def test_each_request_is_a_line_of_the_access_log(served: Served) -> None:
     served.ask("/count?unique", "POST", b"12345", referer="http://there/")
     eventually(lambda: "/count?unique" in served.log())
