@@ -38,6 +38,8 @@ _EXECUTES = 3
 _TAKES_ENVIRONMENT_APART = 4
 """And from which on it reads no guest's environment."""
 _MOST_CODES = 256
+_MOMENT = 0.1
+"""Seconds."""
 
 
 def _ignore_run(container_id: str, run: Run) -> None:
@@ -171,7 +173,14 @@ class PodProcess:
         except StartFailure as error:
             failed = await asyncio.to_thread(start_files.record_failure, spec_path, str(error))
             self.on_exit(container_id, failed)
+            if await self._dies():  # and with it what was to be mounted of its own
+                raise PodProcessGone(f"pod process of {self.sandbox_id} is gone: make the pod anew") from error
             raise
+
+    async def _dies(self) -> bool:
+        """A process that ends loses what it has a moment before its end is told."""
+        await asyncio.wait((self._ended,), timeout=_MOMENT)
+        return not self.alive
 
     def in_host(self, run: Run) -> Run:
         """With the host's number of the guest that runs: a pod process knows its own numbers only."""
