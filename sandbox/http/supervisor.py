@@ -73,7 +73,6 @@ class Supervisor:
         self._delays = dict.fromkeys(range(service.limits.workers), _SHORTEST)
         self._is_reported = False
         self._is_ending = False
-        self._spare_places = 0
 
     def run(self) -> NoReturn:
         self._poll.register(self._sigterm, select.POLLIN)
