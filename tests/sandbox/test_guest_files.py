@@ -24,12 +24,17 @@ class Guest:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.user = (33, 33, [33, 7])
+        reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.chroot(root)
             os.chdir("/")
+            os.close(writer)
             signal.pause()
             os._exit(0)
+        os.close(writer)
+        os.read(reader, 1)  # until it has that root
+        os.close(reader)
 
     def end(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
