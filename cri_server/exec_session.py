@@ -63,7 +63,7 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
     _check_profile(container, command)
     shim = await socket_shim(runtime, 0, command.asks_host) if command.needs_shim else []
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, wanted.tty)
-    return await running_process(sandbox).execute(_guest(container, command, shim, wanted.tty), streams)
+    return await running_process(sandbox).streams.execute(_guest(container, command, shim, wanted.tty), streams)
 
 
 def _check_profile(container: Container, command: ExecCommand) -> None:
@@ -139,4 +139,4 @@ class _Refused:
 async def attach(runtime: Runtime, sandbox: Sandbox, container: Container, wanted: Wanted) -> AttachedGuest:
     """Raises WrongState, SandboxError."""
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, tty=False)
-    return await running_process(sandbox).attach(container.id, streams)
+    return await running_process(sandbox).streams.attach(container.id, streams)

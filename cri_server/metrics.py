@@ -154,7 +154,7 @@ class _Present(Collector):
 
 def _executed(runtime: "Runtime") -> int:
     """Guests that run beside those of containers."""
-    return sum(sandbox.process.executed for sandbox in runtime.sandboxes.all() if sandbox.process is not None)
+    return sum(sandbox.process.streams.executed for sandbox in runtime.sandboxes.all() if sandbox.process is not None)
 
 
 def _gauges(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:

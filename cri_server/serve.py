@@ -120,7 +120,7 @@ async def _serve(settings: Settings, paths: Paths) -> None:
 def _let_go(runtime: "Runtime") -> None:
     for sandbox in runtime.sandboxes.all():
         if sandbox.process is not None:
-            sandbox.process.let_go()
+            sandbox.process.streams.let_go()
 
 
 def _open_metrics(settings: Settings, stack: AsyncExitStack) -> "Metrics | None":

@@ -89,13 +89,11 @@ class AttachedOutput:
             self._on_free()
 
     def _write_pending(self) -> None:
-        try:
-            while self._pending:
-                self._pending = self._pending[os.write(self._descriptor, self._pending) :]
-        except BlockingIOError:
-            return
-        except OSError:  # nobody reads it any more
+        unwritten = _write(self._descriptor, self._pending)
+        if unwritten is None:
             self.close()
+        else:
+            self._pending = unwritten
 
     def _watch_for(self, events: int) -> None:
         self._loop.unwatch(self._descriptor)
@@ -164,13 +162,11 @@ class GuestInput:
             source.listen()
 
     def _write_pending(self) -> None:
-        try:
-            while self._pending:
-                self._pending = self._pending[os.write(self._descriptor, self._pending) :]
-        except BlockingIOError:
-            return
-        except OSError:  # the guest has closed it
+        unwritten = _write(self._descriptor, self._pending)
+        if unwritten is None:
             self.close()
+        else:
+            self._pending = unwritten
 
 
 class AttachedInput:
@@ -255,3 +251,15 @@ class Attachment:
         if not self._outputs and self._input is None and not self._ended:
             self._ended = True
             self._on_ended(self, self._reason)
+
+
+def _write(descriptor: int, data: bytes) -> bytes | None:
+    """What of it has no room now. None: nobody reads it any more."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except BlockingIOError:
+        return data
+    except OSError:
+        return None
+    return data

@@ -16,6 +16,12 @@ from sandbox import lean_json
 VERSION = 4
 """1: a pod process opened what it needed by the paths that it was told, and took no descriptors. 2: it executed no
 other guests beside those of its containers, and let nobody attach to these. 3: it read its guests' environment."""
+HANDED_FILES = 2
+"""The version from which on a pod process has no files of its own,"""
+EXECUTES = 3
+"""executes guests beside those of its containers,"""
+TAKES_ENVIRONMENT_APART = 4
+"""and reads no guest's environment."""
 PACKET_BYTES = 65536
 _DESCRIPTOR_BYTES = 4
 _ROOM = socket.CMSG_SPACE(48 * _DESCRIPTOR_BYTES)

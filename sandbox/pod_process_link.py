@@ -1,7 +1,6 @@
 """A pod process as the server holds it: what it can be asked, what it tells, and the certainty of its death."""
 
 import asyncio
-import itertools
 import os
 import signal
 import socket
@@ -10,20 +9,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
-from sandbox import control, exec_files, process_numbers, start_files, start_version_1
-from sandbox.attachment import STALLED
+from sandbox import control, process_numbers, start_files, start_version_1
 from sandbox.cgroup.layout import Layout
 from sandbox.container_log import open_log
-from sandbox.errors import Garbled, NotSupported, PodProcessGone, SandboxError, Stalled, StartFailure
+from sandbox.errors import Garbled, PodProcessGone, SandboxError, StartFailure
 from sandbox.link import Link
 from sandbox.mount_places import MountPlaces, apart
-from sandbox.specs import GuestSpec, Run
+from sandbox.pod_process_streams import PodProcessStreams
+from sandbox.specs import Run
 from sandbox.start_files import StartFiles
-from sandbox.stream_ends import Streams
-from sandbox.streamed_guest import AttachedGuest, ExecutedGuest
 
 log = structlog.get_logger()
 
@@ -31,13 +29,6 @@ CONTROL_SOCKET = "control.sock"
 _ANSWER_SECONDS = 30
 _OPEN_SECONDS = 60.0
 """What it may take to find what a container's mounts are of: a server of files that is down answers never."""
-_HANDED_FILES = 2
-"""The version from which on a pod process has no files of its own."""
-_EXECUTES = 3
-"""And from which on it executes guests beside those of its containers."""
-_TAKES_ENVIRONMENT_APART = 4
-"""And from which on it reads no guest's environment."""
-_MOST_CODES = 256
 _MOMENT = 0.1
 """Seconds."""
 
@@ -69,14 +60,7 @@ class PodProcess:
         self.sandbox_id = sandbox_id
         self._places = places
         self._numbered = (0, 0), 0
-        self._streamed_numbers = itertools.count(1)
-        self._execs: dict[int, asyncio.Future[int]] = {}
-        """What is executed, by the number that it was given, until it has ended."""
-        self._attached: dict[int, tuple[str, asyncio.Future[int]]] = {}
-        self._loaded: set[str] = set()
-        """Compiled code that the pod process has."""
-        self._errands: set[asyncio.Task[None]] = set()
-        self._letting_go = False
+        self.streams = PodProcessStreams(self, places)
         self._folder = folder
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -127,13 +111,23 @@ class PodProcess:
     def alive(self) -> bool:
         return not self._ended.done()
 
+    async def request(
+        self,
+        operation: str,
+        descriptors: tuple[int, ...] = (),
+        on_sent: Callable[[], None] = lambda: None,
+        **fields: Any,
+    ) -> control.Message:
+        """Over the connection that there is now (Link.request)."""
+        return await self._link.request(operation, descriptors, on_sent, **fields)
+
     @property
     def netns_path(self) -> str:
         return f"/proc/{self.pid}/ns/net"
 
     async def start(self, container_id: str, spec_path: str) -> Run:
         """Start the guest that the record at ``spec_path`` describes; its Run is on disk. Raises StartFailure."""
-        if self.version < _HANDED_FILES:
+        if self.version < control.HANDED_FILES:
             return await self._start_version_1(container_id, spec_path)
         files = await self._open_files(container_id, spec_path)
         try:
@@ -150,7 +144,7 @@ class PodProcess:
         async with self._failure_recorded(container_id, spec_path):
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    is_apart = self.version >= _TAKES_ENVIRONMENT_APART
+                    is_apart = self.version >= control.TAKES_ENVIRONMENT_APART
                     files = partial(start_files.open_all, self._places, spec_path, self.netns_path, is_apart)
                     return await apart(files, StartFiles.close)
             except TimeoutError as error:
@@ -184,7 +178,7 @@ class PodProcess:
 
     def in_host(self, run: Run) -> Run:
         """With the host's number of the guest that runs: a pod process knows its own numbers only."""
-        if self.version < _HANDED_FILES or not run.pid or run.finished_at:
+        if self.version < control.HANDED_FILES or not run.pid or run.finished_at:
             return run
         guest = (run.pid, run.started_at)
         if self._numbered[0] != guest:  # a start is told twice: as an answer, and to all
@@ -197,7 +191,7 @@ class PodProcess:
 
     async def reopen_log(self, container_id: str, path: str) -> None:
         """Go on in a new file at ``path`` (CRI: ReopenContainerLog; after an error there is no new file)."""
-        if self.version < _HANDED_FILES or not path:
+        if self.version < control.HANDED_FILES or not path:
             await self._link.request("reopen_log", container=container_id)
             return
         file, is_new = await asyncio.to_thread(_open_log, path)
@@ -213,96 +207,6 @@ class PodProcess:
     async def limit_memory(self, container_id: str, size: int) -> None:
         """Each memory of the running guest may grow to ``size`` bytes; 0: no limit. Raises GuestGone, NotSupported."""
         await self._link.request("limit_memory", container=container_id, size=size)
-
-    @property
-    def executed(self) -> int:
-        """How many guests run that this server has executed."""
-        return len(self._execs)
-
-    async def execute(self, spec: GuestSpec, streams: Streams) -> ExecutedGuest:
-        """Run a guest beside that of the running container ``spec.container_id``. Returns when it runs; what it has of
-        ``streams`` is closed here then. Raises StartFailure, GuestGone, NotSupported, PodProcessGone, and all of
-        ``streams`` is closed."""
-        number = next(self._streamed_numbers)
-        ended: asyncio.Future[int] = self._loop.create_future()
-        try:
-            self._check_executes(spec.container_id)
-            self._execs[number] = ended
-            await self._execute(number, spec, streams)
-        except BaseException:
-            streams.close()
-            if self._execs.pop(number, None) is not None:
-                self._send_errand(self._link.request("end_exec", exec=number))  # it may just be starting
-            raise
-        return ExecutedGuest(self, number, streams, ended)
-
-    async def _execute(self, number: int, spec: GuestSpec, streams: Streams) -> None:
-        files = StartFiles([], [])
-        try:
-            exec_files.open_spec(files, spec, self.version >= _TAKES_ENVIRONMENT_APART)
-            if spec.program.compiled not in self._loaded:
-                place = await apart(partial(exec_files.open_code, self._places, spec), exec_files.close_place)
-                files.add("namespace", place.namespace)
-                files.add("folder", place.folder)
-            names = [*files.names, *streams.theirs]
-            carried = (*files.descriptors, *streams.theirs.values())
-            await self._link.request(
-                "exec", carried, streams.close_theirs, container=spec.container_id, exec=number, carried=names
-            )
-            self._loaded.add(spec.program.compiled)
-        finally:
-            files.close()
-            streams.close_theirs()
-
-    async def end_exec(self, number: int) -> None:
-        """Kill what was executed under that number, if it has not ended."""
-        await self._link.request("end_exec", exec=number)
-
-    async def attach(self, container_id: str, streams: Streams) -> AttachedGuest:
-        """Watch a running container: what ``streams`` has of it is closed here. Raises GuestGone, InvalidSpec,
-        NotSupported, PodProcessGone, and all of ``streams`` is closed."""
-        number = next(self._streamed_numbers)
-        ended: asyncio.Future[int] = self._loop.create_future()
-        try:
-            self._check_executes(container_id)
-            self._attached[number] = container_id, ended
-            carried, names = tuple(streams.theirs.values()), [*streams.theirs]
-            await self._link.request(
-                "attach", carried, streams.close_theirs, container=container_id, attach=number, carried=names
-            )
-        except BaseException:
-            streams.close()
-            if self._attached.pop(number, None) is not None:
-                self._send_errand(self._link.request("detach", attach=number))
-            raise
-        return AttachedGuest(self, container_id, number, streams, ended)
-
-    async def detach(self, number: int, ends_input: bool) -> None:
-        """``ends_input``: who goes away could type, which counts as the end of that. Raises GuestGone."""
-        container_id, _ = self._attached.pop(number, ("", None))
-        await self._link.request("detach", attach=number)
-        if container_id and ends_input and not self._letting_go:
-            await self._link.request("end_input", container=container_id)
-
-    async def resize(self, container_id: str, width: int, height: int) -> None:
-        """Columns and rows of the container's terminal. Raises GuestGone."""
-        await self._link.request("resize", container=container_id, width=width, height=height)
-
-    def let_go(self) -> None:
-        """The server is about to end: that its clients' streams end is not their doing."""
-        self._letting_go = True
-
-    def _check_executes(self, container_id: str) -> None:
-        if self.version < _EXECUTES:
-            raise NotSupported(
-                f"the pod of container {container_id} was made by an earlier wasmlet, which could neither execute nor "
-                "attach: make the pod anew"
-            )
-
-    def _send_errand(self, request: Awaitable[control.Message]) -> None:
-        task = self._loop.create_task(_quietly(request))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
 
     async def shutdown(self) -> None:
         """Kill the pod process and its guests and return when the kernel has buried them all. Idempotent."""
@@ -324,44 +228,8 @@ class PodProcess:
         match message["event"]:
             case "started" | "ended":
                 self._process_run(message)
-            case "exec_ended":
-                self._process_exec_end(_number(message, "exec"), _number(message, "exit_code") % _MOST_CODES)
-            case "input_ended":
-                self._process_input_end(_number(message, "attach"))
-            case "detached":
-                self._process_detached(_number(message, "attach"), message.get("reason") == STALLED)
-
-    def _process_exec_end(self, number: int, exit_code: int) -> None:
-        ended = self._execs.pop(number, None)
-        if ended is not None:
-            ended.set_result(exit_code)
-
-    def _process_input_end(self, number: int) -> None:
-        """Where this server is there to say so, an attacher has ended its input: else it has only gone."""
-        found = self._attached.get(number)
-        if found is not None and not self._letting_go:
-            self._send_errand(self._link.request("end_input", container=found[0]))
-
-    def _process_detached(self, number: int, stalled: bool) -> None:
-        container_id, ended = self._attached.pop(number, ("", None))
-        if ended is None or ended.done():
-            return
-        if stalled:
-            ended.set_exception(
-                Stalled(f"who was attached to container {container_id} took no output for so long that it was let go")
-            )
-        else:
-            ended.set_result(0)
-
-    def _lose_streamed(self) -> None:
-        """The pod process ends what was executed with the connection."""
-        lost = [*self._execs.values(), *(ended for _, ended in self._attached.values())]
-        self._execs.clear()
-        self._attached.clear()
-        for ended in lost:
-            if not ended.done():
-                ended.set_exception(PodProcessGone(f"pod process of {self.sandbox_id} is gone: make the pod anew"))
-                ended.exception()  # read, for there may be nobody who waits
+            case "exec_ended" | "input_ended" | "detached":
+                self.streams.process_event(message)
 
     def _process_run(self, message: control.Message) -> None:
         told = self.on_start if message["event"] == "started" else self.on_exit
@@ -371,7 +239,7 @@ class PodProcess:
         """Usually its death, which the pidfd tells. One that only cut us off, because we were slow, gets a new
         connection.
         """
-        self._lose_streamed()
+        self.streams.lose()
         self._loop.call_later(0.05, self._reconnect)
 
     def _reconnect(self) -> None:
@@ -397,7 +265,7 @@ class PodProcess:
         os.close(self._pidfd)
         self._ended.set_result(None)
         self._link.close()
-        self._lose_streamed()
+        self.streams.lose()
         self.on_end()
 
 
@@ -407,21 +275,6 @@ def _run(message: control.Message) -> Run:
         return Run.from_json(message["run"])
     except (KeyError, TypeError, ValueError) as error:
         raise Garbled(f"what it told of a container is no run of one: {error}") from error
-
-
-def _number(message: control.Message, name: str) -> int:
-    """Raises Garbled."""
-    number = message.get(name)
-    if type(number) is not int:
-        raise Garbled(f"what it told has no {name}")
-    return number
-
-
-async def _quietly(request: Awaitable[control.Message]) -> None:
-    try:
-        await request
-    except SandboxError as error:
-        log.debug("a pod process was asked in vain", error=str(error))
 
 
 def open_connection(folder: Path) -> socket.socket:

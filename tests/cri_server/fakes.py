@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from image_store.digests import digest_of
@@ -96,7 +97,7 @@ class FakePodProcess:
         self.guests: dict[str, tuple[GuestSpec, Run]] = {}
         self.reopened: list[str] = []
         self.memory_limits: dict[str, int] = {}
-        self.executed = 0
+        self.streams = SimpleNamespace(executed=0)
         self.on_start: Callable[[str, Run], None] = _ignore
         self.on_exit: Callable[[str, Run], None] = _ignore
         self.on_return: Callable[[], None] = _ignore

@@ -42,7 +42,7 @@ def in_container(
 
 
 async def attach(process: PodProcess, spec: GuestSpec, stdin: bool = False) -> AttachedGuest:
-    return await process.attach(spec.container_id, stream_ends.of_process(stdin, True, not spec.tty, tty=False))
+    return await process.streams.attach(spec.container_id, stream_ends.of_process(stdin, True, not spec.tty, tty=False))
 
 
 async def read(descriptor: int, until: bytes = b"") -> bytes:
@@ -179,7 +179,7 @@ def test_a_server_that_ends_ends_no_input(node: Node) -> None:
 
     async def scenario(process: PodProcess, spec: GuestSpec) -> None:
         guest = await attach(process, spec, stdin=True)
-        process.let_go()
+        process.streams.let_go()
         close(guest)
         await asyncio.sleep(0.1)
         again = await attach(process, spec, stdin=True)

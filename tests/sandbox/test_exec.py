@@ -41,7 +41,7 @@ async def execute(
     kind, compiled = compiled_guest(guest)
     program = ProgramSpec(kind, str(compiled), "_start")
     spec = container._replace(argv=[guest, *arguments], program=program, tty=tty)
-    return await process.execute(spec, stream_ends.of_process(stdin, True, not tty, tty))
+    return await process.streams.execute(spec, stream_ends.of_process(stdin, True, not tty, tty))
 
 
 async def read(descriptor: int) -> bytes:
@@ -85,7 +85,7 @@ def test_the_same_program_again_and_another(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         codes = [(await ended(await execute(process, container, name)))[0] for name in ("exit3", "hello", "exit3")]
         assert codes == [3, 0, 3]
-        assert process.executed == 0
+        assert process.streams.executed == 0
 
     in_container(node, "sleeper", scenario)
 
@@ -116,7 +116,7 @@ def test_one_that_cannot_be_started(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         with pytest.raises(StartFailure, match="trap_at_start cannot be executed in container .*unreachable"):
             await execute(process, container, "trap_at_start")
-        assert process.executed == 0
+        assert process.streams.executed == 0
 
     in_container(node, "sleeper", scenario)
 
@@ -143,7 +143,7 @@ def test_it_has_the_containers_group_and_user(node: Node) -> None:
 def test_one_that_is_ended(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         guest = await execute(process, container, "sleeper")
-        assert process.executed == 1
+        assert process.streams.executed == 1
         await guest.end()
         await guest.end()
         assert await guest.wait() == 128 + signal.SIGKILL
@@ -174,7 +174,7 @@ def test_the_containers_end_is_that_of_one_that_has_not_started(node: Node) -> N
         await exits.next()
         with pytest.raises(GuestGone, match="has ended meanwhile"):
             await executing
-        assert process.executed == 0
+        assert process.streams.executed == 0
 
     in_container(node, "sleeper", scenario)
 
@@ -239,9 +239,9 @@ def test_what_nobody_reads_is_no_hurry(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         guest = await execute(process, container, "flood", "9999999")
         await asyncio.sleep(0.1)
-        assert process.executed == 1
+        assert process.streams.executed == 1
         await guest.end()
-        assert process.executed == 0
+        assert process.streams.executed == 0
 
     in_container(node, "sleeper", scenario)
 

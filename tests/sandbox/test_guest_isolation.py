@@ -281,7 +281,7 @@ def test_a_pod_process_never_reads_an_environment(node: Node) -> None:
             for secret in secrets:
                 spec = node.guest_spec(pod, "sleeper", env=[f"TOKEN={secret}"])
                 started = await process.start(spec.container_id, node.write(spec))
-            executed = await process.execute(
+            executed = await process.streams.execute(
                 spec._replace(env=[f"TOKEN={secrets[0]}"]), of_process(False, True, True, False)
             )
             assert occurrences(started.pid, secrets[-1]) > 0
