@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from tests.prerequisites import require_tool
 
+SHORT = 13
+"""Characters of an id in its tables."""
+
 _PATIENCE = "60s"
 """For a connection and for each answer: the machine may be busy. crictl's own default is two seconds."""
 

@@ -7,7 +7,7 @@ from sandbox.pod_process_link import PodProcess
 from sandbox.pod_processes import PodProcesses
 from sandbox.specs import GuestSpec, PodSpec, Run
 from tests.sandbox.conftest import Exits, Node, log_lines
-from tests.sandbox.test_pod_process import in_pod, start, until
+from tests.sandbox.one_pod import in_pod, start, until
 
 MIB = 1 << 20
 LIMIT = 32 * MIB

@@ -172,3 +172,12 @@ def host(tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path)
     yield made
     made.end()
+
+
+async def attach(network: BridgeNetwork, pod: Pod) -> str:
+    """The pod's first address."""
+    return (await network.attach(pod.sandbox_id, pod.netns_path)).ips[0]
+
+
+def bridge_of(network: BridgeNetwork) -> str:
+    return next(name for name, link in links().items() if link.get("linkinfo", {}).get("info_kind") == "bridge")
