@@ -13,6 +13,7 @@ class Entry(NamedTuple):
     time: float
     """When the request had come, in seconds since the epoch."""
     method: str
+    """Empty, as target and version, of what could not be read as a request."""
     target: str
     version: str
     status: int
@@ -25,12 +26,17 @@ class Entry(NamedTuple):
     user_agent: str
 
 
+def unreadable(client: str, status: int) -> Entry:
+    """Of what was no request, or not in time."""
+    return Entry(client, time.time(), "", "", "", status, 0, 0.0, "", "")
+
+
 def line(form: str, entry: Entry) -> bytes:
     return (_json(entry) if form == "json" else _text(entry, form == "combined")).encode(errors="replace")
 
 
 def _text(entry: Entry, is_combined: bool) -> str:
-    request = f"{_quoted(entry.method)} {_quoted(entry.target)} HTTP/{entry.version}"
+    request = f"{_quoted(entry.method)} {_quoted(entry.target)} HTTP/{entry.version}" if entry.method else "-"
     size = entry.body_bytes or "-"
     common = f'{entry.client} - - [{_moment(entry.time)}] "{request}" {entry.status or "-"} {size}'
     if is_combined:

@@ -80,25 +80,23 @@ class Connection:
         except OSError:
             self._lose()
             return
-        if self._is_expected():
+        if self.exchange is not None or self._pending is not None:
             self._since = self.worker.now
         if not data:
             self._end_input()
         elif not self._lingers and self._refusal is None:
             self._parse(data)
 
-    def _is_expected(self) -> bool:
-        """Rather than more of headers, which are timed from their first byte, or what nobody reads any more."""
-        if self.exchange is not None or self._pending is not None:
-            return True
-        return self._reader.is_between and not self.output and not self._lingers
-
     def _parse(self, data: bytes) -> None:
+        """Headers are timed from their first byte. The empty lines that may come before them are none of theirs."""
+        was_between = self._reader.is_between
         try:
             with self.lock:
                 self._reader.feed(data)
         except Refusal as refused:
             self._refusal = refused.with_traceback(None)
+        if was_between and not self._reader.is_between and not self.output:
+            self._since = self.worker.now
         exchange = self.exchange
         if exchange is not None and not exchange.is_dead:
             if self._refusal is not None and not exchange.request.is_complete:
@@ -168,6 +166,7 @@ class Connection:
             self._refuse(Refusal(503, "too many requests at once"), request)
 
     def _refuse(self, refused: Refusal, request: Request | None = None) -> None:
+        request = request or refused.request
         headers = [("retry-after", b"1")] if refused.status == 503 else []
         is_head = request is not None and request.method == "HEAD"
         self._is_closing = True
@@ -189,7 +188,7 @@ class Connection:
         if self.descriptor < 0:
             return
         self._since = self.worker.now
-        if not exchange.writer.keeps_alive or not exchange.request.is_complete or exchange.is_broken:
+        if not exchange.writer.keeps_alive or exchange.is_broken:
             self._is_closing = True
         self.advance()
 
@@ -277,15 +276,15 @@ class Connection:
             self._check_exchange(exchange, now)
         elif self._pending is not None:
             if now - self._since > limits.body_seconds:
-                self._pending = None
-                self._refuse(Refusal(408, "the body did not come in time"))
+                late, self._pending = self._pending, None
+                self._refuse(Refusal(408, "the body did not come in time"), late)
             else:
                 self.advance()
         elif self.output or self._lingers:
             if now - self._since > (_LINGER_SECONDS if self._lingers else limits.body_seconds):
                 self.close()
         elif not self._reader.is_between:
-            if now - self._since > limits.header_seconds:
+            if now > min(self._since + limits.header_seconds, self.worker.headers_until):
                 self._refuse(Refusal(408, "the headers did not come in time"))
         elif now - self._since > limits.idle_seconds or self.worker.is_ending:
             self.close()

@@ -144,6 +144,8 @@ class GuestExchange:
     def _end(self, trailers: list[Item]) -> bool:
         if self.is_broken or self.writer.is_ended:
             return not self.is_broken
+        if not self.request.is_complete:  # nobody is going to read what is left of it
+            self.writer.keeps_alive = False
         rest = self.writer.end(trailers)
         if rest is None:
             self.is_broken = True

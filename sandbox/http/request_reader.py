@@ -15,12 +15,13 @@ _AUTHORITY = re.compile(r"[-A-Za-z0-9._~%!$&'()*+;=:@\[\]]*")
 
 
 class Refusal(Exception):
-    """A request that no guest hears of. ``status``: of the answer."""
+    """A request that no guest hears of. ``status``: of the answer; ``request``: as far as it could be read."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, request: "Request | None" = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.request = request
 
 
 class Request:
@@ -34,6 +35,7 @@ class Request:
 
     def __init__(self) -> None:
         self.method = ""
+        """Empty until the headers are complete."""
         self.target = ""
         self.authority: str | None = None
         self.headers: list[Item] = []
@@ -97,7 +99,7 @@ class RequestReader:
             while rest and self._refusal is None:
                 rest = self._parse(rest)
         except httptools.HttpParserError as error:
-            raise self._refusal or Refusal(400, str(error)) from None
+            raise self._refusal or Refusal(400, str(error), self._request) from None
         if self._request is not None:
             self._bound_waiting(len(data))
         if self._refusal:
@@ -127,7 +129,7 @@ class RequestReader:
             self._refuse(431, "the headers are too large")
 
     def _refuse(self, status: int, reason: str) -> None:
-        self._refusal = self._refusal or Refusal(status, reason)
+        self._refusal = self._refusal or Refusal(status, reason, self._request)
 
     # What follows is called by the parser.
 

@@ -49,6 +49,8 @@ _ABANDONED_SECONDS = 5.0
 """That a guest may go on after its client was told that it had not answered in time."""
 _RETIRING_SECONDS = 60.0
 """For the other requests of a worker with such a guest."""
+_LAST_HEADERS_SECONDS = 5.0
+"""For headers that have begun when a worker is to end: time to send a lost packet again, not to hold up a drain."""
 _EVENTS = 256
 _SPARE_DESCRIPTORS = 256
 """At most, for guests and the pipes of bodies; but no more than half of those that the process may have."""
@@ -75,6 +77,8 @@ class Worker:
         self.now = time.monotonic()
         self.is_ending = False
         """No request is read any more, but for those that have begun."""
+        self.headers_until = float("inf")
+        """When nobody's are waited for any more."""
         self._guest = guest
         self._listener = listener
         self._channel = channel
@@ -221,6 +225,7 @@ class Worker:
             self._accept(0)
         self._listener.close()
         self.is_ending = True
+        self.headers_until = self.now + _LAST_HEADERS_SECONDS
         self._next_sweep = 0
 
     def _awake(self, events: int) -> None:
@@ -307,10 +312,15 @@ class Worker:
     # What it says.
 
     def log_refusal(self, connection: Connection, request: Request | None, status: int) -> None:
-        if self.limits.access_log and request is not None:
+        if not self.limits.access_log:
+            return
+        if request is not None and request.method:
             exchange = GuestExchange(connection, request, "HTTP", self.authority)
             exchange.status = status
-            self._log(access_log.line(self.limits.access_log, exchange.entry()))
+            entry = exchange.entry()
+        else:
+            entry = access_log.unreadable(connection.client, status)
+        self._log(access_log.line(self.limits.access_log, entry))
 
     def _log(self, line: bytes) -> None:
         os.write(1, line)

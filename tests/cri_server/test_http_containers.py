@@ -23,6 +23,7 @@ GUEST = "http_minimal"
 _PREFIX = "wasmlet.dev/http-"
 _MEBIBYTE = 1 << 20
 _SECONDS = 30
+_DRIPS, _BETWEEN_DRIPS = 50, 0.2
 
 
 class Served(NamedTuple):
@@ -71,6 +72,17 @@ def received(connection: socket.socket) -> bytes:
     while piece := connection.recv(65536):
         answer += piece
     return answer
+
+
+def drip(connection: socket.socket, piece: bytes) -> None:
+    """Until the server has closed."""
+    for _ in range(_DRIPS):
+        try:
+            connection.sendall(piece)
+        except OSError:
+            return
+        time.sleep(_BETWEEN_DRIPS)
+    pytest.fail("the server reads for ever")
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +258,33 @@ def test_each_request_is_a_line_of_the_access_log(served: Served) -> None:
     assert entry["referer"] == "http://there/"
 
 
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        (b"nonsense\r\n\r\n", ("", "", 400)),
+        (b"GET /" + b"a" * 140_000, ("", "", 431)),
+        (b"GET /hostless HTTP/1.1\r\n\r\n", ("GET", "/hostless", 400)),
+        (b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000000\r\n\r\n", ("POST", "/large", 413)),
+    ],
+)
+def test_what_never_reached_a_guest_is_in_the_access_log_too(
+    served: Served, sent: bytes, logged: tuple[str, str, int]
+) -> None:
+    before = _logged(served, *logged)
+    served.say(sent)
+    eventually(lambda: _logged(served, *logged) == before + 1)
+
+
+def _logged(served: Served, *wanted: Any) -> int:
+    """Lines of the access log in JSON that have these as method, target and status."""
+    return sum((entry["method"], entry["target"], entry["status"]) == wanted for entry in _entries(served))
+
+
+def _entries(served: Served) -> list[dict[str, Any]]:
+    """Of an access log in JSON."""
+    return [json.loads(line) for line in served.node.log(served.container) if line.startswith("{")]
+
+
 def test_its_port_is_taken_from_an_annotation_and_can_be_taken_once(node: RealNode) -> None:
     with serving(node, "port", port=80) as served:
         assert served.ask() == (200, b"hello\n")
@@ -262,6 +301,7 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
         "request_seconds": 1,
         "idle_seconds": 1,
         "max_body_bytes": 10,
+        "access_log": "json",
     }
     with serving(node, "slow", **limits) as served:
         assert served.say(b"GET / HT").startswith(b"HTTP/1.1 408 ")
@@ -269,6 +309,9 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
         assert served.say(late).startswith(b"HTTP/1.1 408 ")
         assert served.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n").startswith(b"HTTP/1.1 413 ")
         assert served.say() == b""
+        with served.socket() as connection:
+            drip(connection, b"\r\n")
+        eventually(lambda: sorted(entry["status"] for entry in _entries(served)) == [408, 408, 413])
 
 
 def test_a_guest_that_never_answers_gives_way_to_others(node: RealNode) -> None:
@@ -293,6 +336,24 @@ def test_sigterm_lets_what_has_begun_end_and_exits_with_0(node: RealNode) -> Non
             stopped.result()
         assert b"hello" in answer
         assert b" world" in answer
+        assert node.status(served.container).exit_code == 0
+
+
+def test_sigterm_waits_for_headers_that_have_begun_but_not_for_ever(node: RealNode) -> None:
+    with (
+        serving(node, "half-said", header_seconds=10 * _SECONDS) as served,
+        served.socket() as one,
+        served.socket() as other,
+    ):
+        for connection in (one, other):
+            connection.sendall(b"GET / HTTP/1.1\r\nHo")
+        with ThreadPoolExecutor(1) as threads:
+            stopped = threads.submit(node.call, "StopContainer", container_id=served.container, timeout=_SECONDS)
+            eventually(lambda: _refuses(served))
+            one.sendall(b"st: a\r\n\r\n")
+            assert read_one(one) == b"hello\n"
+            assert received(other).startswith(b"HTTP/1.1 408 ")
+            stopped.result()
         assert node.status(served.container).exit_code == 0
 
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.http.access_log import Entry, line
+from sandbox.http.access_log import Entry, line, unreadable
 
 ENTRY = Entry("10.0.0.1", 1_700_000_000.25, "GET", "/a?b", "1.1", 200, 12, 0.0051, "http://x/", "curl/8")
 
@@ -27,6 +27,13 @@ def test_json() -> None:
 
 def test_without_an_answer() -> None:
     assert line("common", ENTRY._replace(status=0, body_bytes=0)).endswith(b'HTTP/1.1" - -\n')
+
+
+def test_of_what_is_no_request() -> None:
+    entry = unreadable("10.0.0.1", 400)._replace(time=ENTRY.time)
+    assert line("combined", entry) == b'10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] "-" 400 - "-" "-"\n'
+    fields = json.loads(line("json", entry))
+    assert (fields["method"], fields["target"], fields["version"], fields["status"]) == ("", "", "", 400)
 
 
 @given(st.text(), st.text())
