@@ -71,6 +71,9 @@ class RealNode:
         eventually(lambda: self.status(container_id).state == cri.CONTAINER_EXITED)
         return self.status(container_id)
 
+    def address(self, sandbox_id: str) -> str:
+        return str(self.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
+
     def log(self, container_id: str) -> list[str]:
         """Content of the log's lines."""
         lines = Path(self.status(container_id).log_path).read_text().splitlines()

@@ -1,7 +1,6 @@
 """Components that speak by wasi:sockets, through nothing but Rust's standard library, for real."""
 
 import json
-import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from cri_server.container_network import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.own_pods import Pods
 from tests.real_node import RealNode, eventually, real_node
 from tests.sandbox.name_server import serving
 
@@ -30,26 +30,15 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
 
 
 @pytest.fixture
-def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["Pods"]:
-    pods = Pods(node, re.sub("[^a-z]", "-", request.node.name.lower())[:50].strip("-"))
-    yield pods
-    for sandbox_id in pods.made:
-        node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["SpeakingPods"]:
+    with SpeakingPods(node, request.node.name) as pods:
+        yield pods
 
 
-class Pods:
-    def __init__(self, node: RealNode, name: str) -> None:
-        self.node = node
-        self.name = name
-        self.made: list[str] = []
+class SpeakingPods(Pods):
+    def __init__(self, node: RealNode, test: str) -> None:
+        super().__init__(node, test)
         self._containers = 0
-
-    def run(self, **fields: Any) -> str:
-        self.made.append(self.node.run_pod(f"{self.name}-{len(self.made)}", **fields))
-        return self.made[-1]
-
-    def address(self, sandbox_id: str) -> str:
-        return str(self.node.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
 
     def start(self, sandbox_id: str, *arguments: str, **fields: Any) -> str:
         """Id of the container."""
@@ -90,7 +79,7 @@ def port_of(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def test_a_component_serves_many_connections_at_once(pods: Pods) -> None:
+def test_a_component_serves_many_connections_at_once(pods: SpeakingPods) -> None:
     sandbox_id = pods.run()
     assert pods.serve(sandbox_id, "tcp-echo", f"0.0.0.0:{PORT}") == f"0.0.0.0:{PORT}"
     address = pods.address(sandbox_id)
@@ -102,14 +91,14 @@ def test_a_component_serves_many_connections_at_once(pods: Pods) -> None:
         each.close()
 
 
-def test_a_component_sends_and_receives_much(pods: Pods) -> None:
+def test_a_component_sends_and_receives_much(pods: SpeakingPods) -> None:
     sandbox_id = pods.run()
     pods.serve(sandbox_id, "tcp-echo", f"0.0.0.0:{PORT}")
     data = bytes(range(256)) * (_LARGE // 256)
     assert exchanged(pods.address(sandbox_id), PORT, data) == data
 
 
-def test_datagrams_go_both_ways(pods: Pods) -> None:
+def test_datagrams_go_both_ways(pods: SpeakingPods) -> None:
     sandbox_id = pods.run()
     pods.serve(sandbox_id, "udp-echo", f"0.0.0.0:{PORT}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -119,7 +108,7 @@ def test_datagrams_go_both_ways(pods: Pods) -> None:
             assert client.recv(1 << 16) == bytes([size % 251]) * size
 
 
-def test_containers_of_a_pod_speak_by_loopback_of_either_family(pods: Pods) -> None:
+def test_containers_of_a_pod_speak_by_loopback_of_either_family(pods: SpeakingPods) -> None:
     sandbox_id = pods.run()
     for host, wildcard in (("127.0.0.1", "0.0.0.0"), ("[::1]", "[::]")):
         by_tcp, by_udp = (port_of(pods.serve(sandbox_id, task, f"{host}:0")) for task in ("tcp-echo", "udp-echo"))
@@ -128,7 +117,7 @@ def test_containers_of_a_pod_speak_by_loopback_of_either_family(pods: Pods) -> N
         assert said == [f"hello of {host}:{by_udp}"]
 
 
-def test_one_pod_connects_to_another_and_waits_for_it(pods: Pods) -> None:
+def test_one_pod_connects_to_another_and_waits_for_it(pods: SpeakingPods) -> None:
     server = pods.run()
     container = pods.start(server, "accept", "0.0.0.0:0")
     eventually(lambda: bool(pods.node.log(container)))
@@ -140,17 +129,17 @@ def test_one_pod_connects_to_another_and_waits_for_it(pods: Pods) -> None:
     assert pods.node.log(container)[1] == f"from {pods.address(client)}"
 
 
-def test_options_are_the_sockets_own(pods: Pods) -> None:
+def test_options_are_the_sockets_own(pods: SpeakingPods) -> None:
     of_both = ["no delay true", "error None", "same true"]
     assert pods.said(pods.run(), "options", "127.0.0.1:0") == ["ttl 17 18", *of_both]
     assert pods.said(pods.run(), "options", "[::1]:0") == of_both
 
 
-def test_what_nobody_listens_to_refuses(pods: Pods) -> None:
+def test_what_nobody_listens_to_refuses(pods: SpeakingPods) -> None:
     assert pods.said(pods.run(), "tcp", "127.0.0.1:1", "x") == ["ConnectionRefused"]
 
 
-def test_a_low_port_is_for_every_user_unless_the_pod_keeps_it(pods: Pods) -> None:
+def test_a_low_port_is_for_every_user_unless_the_pod_keeps_it(pods: SpeakingPods) -> None:
     security = cri.LinuxContainerSecurityContext(run_as_user=cri.Int64Value(value=1000))
     linux = cri.LinuxContainerConfig(security_context=security)
     assert pods.said(pods.run(), "bind-udp", "0.0.0.0:53", linux=linux) == ["bound"]
@@ -160,7 +149,7 @@ def test_a_low_port_is_for_every_user_unless_the_pod_keeps_it(pods: Pods) -> Non
     assert pods.said(sandbox_id, "bind-udp", "0.0.0.0:1000", linux=linux) == ["bound"]
 
 
-def test_in_the_hosts_network_it_is_the_hosts(pods: Pods) -> None:
+def test_in_the_hosts_network_it_is_the_hosts(pods: SpeakingPods) -> None:
     namespaces = cri.NamespaceOption(network=cri.NODE)
     context = cri.LinuxSandboxSecurityContext(namespace_options=namespaces)
     sandbox_id = pods.run(linux=cri.LinuxPodSandboxConfig(security_context=context))
@@ -169,7 +158,7 @@ def test_in_the_hosts_network_it_is_the_hosts(pods: Pods) -> None:
     assert pods.said(sandbox_id, "tcp", f"127.0.0.1:{port}", "back") == [f"back of 127.0.0.1:{port}"]
 
 
-def test_names_are_looked_up_as_the_pod_says(pods: Pods) -> None:
+def test_names_are_looked_up_as_the_pod_says(pods: SpeakingPods) -> None:
     """Of the pod's servers, with its search domains; its own names are in its hosts file."""
     gateway = pods.address(pods.run()).rpartition(".")[0] + ".1"
     dns = cri.DNSConfig(servers=[gateway], searches=["default.svc.test", "svc.test"], options=["ndots:5"])
@@ -198,7 +187,7 @@ def test_names_are_looked_up_as_the_pod_says(pods: Pods) -> None:
     ],
 )
 def test_a_pod_does_what_its_annotation_says(
-    pods: Pods, access: str, listens: bool, connects: bool, sends: bool
+    pods: SpeakingPods, access: str, listens: bool, connects: bool, sends: bool
 ) -> None:
     sandbox_id = pods.run(annotations={ANNOTATION: access})
     listening = pods.start(sandbox_id, "tcp-echo", f"127.0.0.1:{PORT}")
@@ -212,20 +201,20 @@ def test_a_pod_does_what_its_annotation_says(
     assert found == ["localhost: 127.0.0.1 ::1" if connects else "localhost: unknown"]
 
 
-def test_one_container_may_do_less_than_the_others(pods: Pods) -> None:
+def test_one_container_may_do_less_than_the_others(pods: SpeakingPods) -> None:
     sandbox_id = pods.run(annotations={f"{ANNOTATION}.c2": "none"})
     assert pods.said(sandbox_id, "bind-udp", "127.0.0.1:0") == ["bound"]
     assert pods.said(sandbox_id, "bind-udp", "127.0.0.1:0") == REFUSED
     assert pods.said(sandbox_id, "bind-udp", "127.0.0.1:0", annotations={ANNOTATION: "outbound"}) == REFUSED
 
 
-def test_an_access_that_is_not_known_is_refused(pods: Pods) -> None:
+def test_an_access_that_is_not_known_is_refused(pods: SpeakingPods) -> None:
     with pytest.raises(grpc.RpcError, match=r'choose "full", "outbound", "inbound" or "none"') as failure:
         pods.run(annotations={ANNOTATION: "some"})
     assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_module_is_given_no_socket_where_it_may_not_listen(pods: Pods) -> None:
+def test_a_module_is_given_no_socket_where_it_may_not_listen(pods: SpeakingPods) -> None:
     ports = [cri.PortMapping(container_port=PORT)]
     sandbox_id = pods.run(annotations={ANNOTATION: "outbound"}, port_mappings=ports)
     container = pods.node.start(sandbox_id, "acceptor", args=["echo"])
@@ -238,7 +227,7 @@ def test_the_server_tells_that_it_can_grant_sockets(node: RealNode) -> None:
     assert told["wasi:sockets"] == "granted"
 
 
-def test_another_components_process_can_make_no_socket(pods: Pods) -> None:
+def test_another_components_process_can_make_no_socket(pods: SpeakingPods) -> None:
     """What a guest does not import its process is not allowed (see ``tests/sandbox/test_guest_isolation.py``)."""
     sandbox_id = pods.run()
     container = pods.node.start(sandbox_id, "component")

@@ -48,7 +48,7 @@ def _served(node: RealNode, guest: str, access: str = "full") -> Iterator[str]:
         annotations={ANNOTATION: access},
     )
     node.start(sandbox_id, guest)
-    address = str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
+    address = node.address(sandbox_id)
     eventually(lambda: _answers(address))
     yield address
     node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)

@@ -98,7 +98,7 @@ def serving(node: RealNode, name: str, guest: str = GUEST, network: str = "full"
     sandbox = node.run_pod(name, annotations=annotations)
     try:
         container = node.start(sandbox, guest)
-        address = str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox).status.network.ip)
+        address = node.address(sandbox)
         yield Served(node, address, container, sandbox, int(limits.get("port", 8080)))
     finally:
         node.call("RemovePodSandbox", pod_sandbox_id=sandbox)

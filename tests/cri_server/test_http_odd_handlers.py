@@ -177,7 +177,7 @@ def test_a_handler_that_takes_all_memory_leaves_others_alone(node: RealNode) -> 
     try:
         resources = cri.LinuxContainerResources(memory_limit_in_bytes=200 << 20)
         container = node.start(sandbox, "http_odd", linux=cri.LinuxContainerConfig(resources=resources))
-        address = str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox).status.network.ip)
+        address = node.address(sandbox)
         served = Served(node, address, container, sandbox)
         for _ in range(3):
             with suppress(http.client.HTTPException, OSError):

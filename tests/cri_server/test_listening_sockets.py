@@ -16,6 +16,7 @@ import pytest
 
 from cri_server.container_ports import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.own_pods import Pods
 from tests.real_node import RealNode, eventually, real_node
 
 PORT = 8080
@@ -30,30 +31,18 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
 
 
 @pytest.fixture
-def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["Pods"]:
-    pods = Pods(node, request.node.name.replace("_", "-")[:50])
-    yield pods
-    for sandbox_id in pods.made:
-        node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["ServingPods"]:
+    with ServingPods(node, request.node.name) as pods:
+        yield pods
 
 
-class Pods:
-    def __init__(self, node: RealNode, name: str) -> None:
-        self.node = node
-        self.name = name
-        self.made: list[str] = []
-
-    def run(self, *ports: int) -> str:
-        mappings = [cri.PortMapping(container_port=port) for port in ports]
-        self.made.append(self.node.run_pod(f"{self.name}-{len(self.made)}", port_mappings=mappings))
-        return self.made[-1]
-
-    def address(self, sandbox_id: str) -> str:
-        return str(self.node.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
+class ServingPods(Pods):
+    def declaring(self, *ports: int) -> str:
+        return self.run(port_mappings=[cri.PortMapping(container_port=port) for port in ports])
 
     def serve(self, guest: str, *arguments: str, **fields: Any) -> tuple[str, str]:
         """The address of a pod with that server, and the container's id."""
-        sandbox_id = self.run(PORT)
+        sandbox_id = self.declaring(PORT)
         container = self.node.start(sandbox_id, guest, args=arguments, **fields)
         return self.address(sandbox_id), container
 
@@ -78,14 +67,14 @@ def get(address: str, path: str, body: bytes | None = None, port: int = PORT) ->
         return response.read()
 
 
-def test_an_unchanged_go_web_server_serves(pods: Pods) -> None:
+def test_an_unchanged_go_web_server_serves(pods: ServingPods) -> None:
     address, _ = pods.serve("web")
     assert get(address, "/world") == b"hello /world"
     assert get(address, "/names") == b"1 8080"
     assert get(address, "/file") == b"from a file"
 
 
-def test_a_go_server_keeps_connections(pods: Pods) -> None:
+def test_a_go_server_keeps_connections(pods: ServingPods) -> None:
     address, _ = pods.serve("web")
     client = http.client.HTTPConnection(address, PORT, timeout=_SECONDS)
     client.connect()
@@ -96,7 +85,7 @@ def test_a_go_server_keeps_connections(pods: Pods) -> None:
     assert client.sock.getsockname() == ours
 
 
-def test_a_go_server_serves_fifty_clients_at_once(pods: Pods) -> None:
+def test_a_go_server_serves_fifty_clients_at_once(pods: ServingPods) -> None:
     address, _ = pods.serve("web")
     together = threading.Barrier(50)
 
@@ -115,7 +104,7 @@ def test_a_go_server_serves_fifty_clients_at_once(pods: Pods) -> None:
             assert answers == [b"hello /%d" % number] * 10
 
 
-def test_large_bodies_go_both_ways(pods: Pods) -> None:
+def test_large_bodies_go_both_ways(pods: ServingPods) -> None:
     address, _ = pods.serve("web")
     body = bytes(range(256)) * (_LARGE // 256)
     assert get(address, "/count", body) == str(_LARGE).encode()
@@ -130,7 +119,7 @@ def test_large_bodies_go_both_ways(pods: Pods) -> None:
         sender.join(_SECONDS)
 
 
-def test_a_c_program_accepts_and_echoes(pods: Pods) -> None:
+def test_a_c_program_accepts_and_echoes(pods: ServingPods) -> None:
     address, container = pods.serve("acceptor", "echo")
     data = bytes(range(256)) * (_LARGE // 256)
     for size in (1, 1000, _LARGE):
@@ -142,7 +131,7 @@ def test_a_c_program_accepts_and_echoes(pods: Pods) -> None:
     assert pods.node.log(container) == ["echo of 1: 8080"]
 
 
-def test_one_side_may_end_before_the_other(pods: Pods) -> None:
+def test_one_side_may_end_before_the_other(pods: ServingPods) -> None:
     address, container = pods.serve("acceptor", "half-close")
     with connection(address) as client:
         client.sendall(bytes(100000))
@@ -152,7 +141,7 @@ def test_one_side_may_end_before_the_other(pods: Pods) -> None:
     assert pods.node.log(container)[-1] == "send after shutdown: EPIPE"
 
 
-def test_a_c_program_serves_fifty_without_blocking(pods: Pods) -> None:
+def test_a_c_program_serves_fifty_without_blocking(pods: ServingPods) -> None:
     address, container = pods.serve("acceptor", "many")
     eventually(lambda: "nothing to accept" in pods.node.log(container))
     clients = [connection(address) for _ in range(50)]
@@ -166,7 +155,7 @@ def test_a_c_program_serves_fifty_without_blocking(pods: Pods) -> None:
     assert pods.node.status(container).state == cri.CONTAINER_RUNNING
 
 
-def test_clocks_and_sockets_can_be_waited_for_together(pods: Pods) -> None:
+def test_clocks_and_sockets_can_be_waited_for_together(pods: ServingPods) -> None:
     address, container = pods.serve("acceptor", "mixed")
     eventually(lambda: "now connect" in pods.node.log(container))
     with contextlib.suppress(ConnectionResetError), connection(address):
@@ -178,7 +167,7 @@ def test_clocks_and_sockets_can_be_waited_for_together(pods: Pods) -> None:
     assert pods.node.log(container)[1:] == [clock, clock, "now connect", listener, unknown]
 
 
-def test_what_a_guest_gives_wrongly_is_an_error_of_its_own(pods: Pods) -> None:
+def test_what_a_guest_gives_wrongly_is_an_error_of_its_own(pods: ServingPods) -> None:
     address, container = pods.serve("acceptor", "wrong")
     with connection(address):
         assert pods.node.exited(container).exit_code == 0
@@ -188,23 +177,23 @@ def test_what_a_guest_gives_wrongly_is_an_error_of_its_own(pods: Pods) -> None:
     ]
 
 
-def test_files_have_their_places_behind_the_sockets(pods: Pods) -> None:
-    sandbox_id = pods.run(PORT, 8081, 80)
+def test_files_have_their_places_behind_the_sockets(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(PORT, 8081, 80)
     container = pods.node.start(sandbox_id, "acceptor", args=["files"])
     assert pods.node.exited(container).exit_code == 0
     assert pods.node.log(container) == ["files of 3: 8080:8081:80", "content, 7 bytes", "socket 1", "stream 1"]
 
 
-def test_a_user_without_rights_serves_a_low_port(pods: Pods) -> None:
-    sandbox_id = pods.run(80)
+def test_a_user_without_rights_serves_a_low_port(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(80)
     security = cri.LinuxContainerSecurityContext(run_as_user=cri.Int64Value(value=1000))
     linux = cri.LinuxContainerConfig(security_context=security)
     pods.node.start(sandbox_id, "web", linux=linux)
     assert get(pods.address(sandbox_id), "/low", port=80) == b"hello /low"
 
 
-def test_the_ports_that_the_kubelet_names_are_the_containers_own(pods: Pods) -> None:
-    sandbox_id = pods.run(PORT, 9090)
+def test_the_ports_that_the_kubelet_names_are_the_containers_own(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(PORT, 9090)
     of_kubelet = {"io.kubernetes.container.hash": "1"}
     for name, port in (("http", PORT), ("admin", 9090)):
         declared = json.dumps([{"name": name, "containerPort": port, "protocol": "TCP"}])
@@ -215,8 +204,8 @@ def test_the_ports_that_the_kubelet_names_are_the_containers_own(pods: Pods) -> 
     assert pods.node.exited(container).exit_code == 0
 
 
-def test_a_port_that_is_taken_is_a_start_error(pods: Pods) -> None:
-    sandbox_id = pods.run(PORT)
+def test_a_port_that_is_taken_is_a_start_error(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(PORT)
     pods.node.start(sandbox_id, "web", "first")
     container = pods.node.start(sandbox_id, "acceptor", "asks-for-none")
     assert pods.node.exited(container).exit_code == 0
@@ -226,8 +215,8 @@ def test_a_port_that_is_taken_is_a_start_error(pods: Pods) -> None:
     assert get(pods.address(sandbox_id), "/names", port=9090) == b"1 admin"
 
 
-def test_a_container_that_ended_gives_its_port_to_the_next(pods: Pods) -> None:
-    sandbox_id = pods.run(PORT)
+def test_a_container_that_ended_gives_its_port_to_the_next(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(PORT)
     for attempt in ("first", "second"):
         container = pods.node.start(sandbox_id, "web", attempt)
         with connection(pods.address(sandbox_id)):
@@ -235,7 +224,7 @@ def test_a_container_that_ended_gives_its_port_to_the_next(pods: Pods) -> None:
         assert pods.node.status(container).state == cri.CONTAINER_EXITED
 
 
-def test_a_guest_with_sockets_is_as_confined_as_any(pods: Pods) -> None:
+def test_a_guest_with_sockets_is_as_confined_as_any(pods: ServingPods) -> None:
     address, container = pods.serve("web")
     assert get(address, "/") == b"hello /"
     info = pods.node.call("ContainerStatus", container_id=container, verbose=True).info["info"]
@@ -252,15 +241,15 @@ def test_a_guest_with_sockets_is_as_confined_as_any(pods: Pods) -> None:
     assert not of_pod & {f"socket:[{inode}]" for inode in listening}
 
 
-def test_a_program_that_accepts_nothing_gets_no_socket(pods: Pods) -> None:
-    sandbox_id = pods.run(PORT)
+def test_a_program_that_accepts_nothing_gets_no_socket(pods: ServingPods) -> None:
+    sandbox_id = pods.declaring(PORT)
     container = pods.node.start(sandbox_id, "hello")
     assert pods.node.exited(container).exit_code == 0
     with pytest.raises(grpc.RpcError, match="is no WASI preview 1 module that accepts connections"):
         pods.node.start(sandbox_id, "hello", "asks", annotations={ANNOTATION: "8080"})
 
 
-def test_a_server_ends_by_sigterm_while_it_waits(pods: Pods) -> None:
+def test_a_server_ends_by_sigterm_while_it_waits(pods: ServingPods) -> None:
     _, container = pods.serve("acceptor", "echo")
     pods.node.call("StopContainer", container_id=container, timeout=30)
     assert pods.node.status(container).exit_code == 143

@@ -1,7 +1,6 @@
 """Components that make HTTP calls by wasi:http: to pods, to servers that break off, and where they may not call."""
 
 import hashlib
-import re
 import socket
 import ssl
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from cri_server.container_network import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
+from tests.own_pods import Pods
 from tests.prerequisites import require_tool
 from tests.real_node import RealNode, real_node
 from tests.sandbox.name_server import serving
@@ -35,28 +35,20 @@ def web(node: RealNode) -> Iterator[str]:
     """Address of a pod with a server written in Go."""
     sandbox_id = node.run_pod("web", port_mappings=[cri.PortMapping(container_port=WEB_PORT)])
     node.start(sandbox_id, "web")
-    yield address_of(node, sandbox_id)
+    yield node.address(sandbox_id)
     node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
 
 
 @pytest.fixture
-def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["Pods"]:
-    pods = Pods(node, re.sub("[^a-z]", "-", request.node.name.lower())[:50].strip("-"))
-    yield pods
-    for sandbox_id in pods.made:
-        node.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
+def pods(node: RealNode, request: pytest.FixtureRequest) -> Iterator["CallingPods"]:
+    with CallingPods(node, request.node.name) as pods:
+        yield pods
 
 
-class Pods:
-    def __init__(self, node: RealNode, name: str) -> None:
-        self.node = node
-        self.name = name
-        self.made: list[str] = []
+class CallingPods(Pods):
+    def __init__(self, node: RealNode, test: str) -> None:
+        super().__init__(node, test)
         self._containers = 0
-
-    def run(self, **fields: Any) -> str:
-        self.made.append(self.node.run_pod(f"{self.name}-{len(self.made)}", **fields))
-        return self.made[-1]
 
     def call(self, *arguments: str, **fields: Any) -> list[str]:
         """What a container says of its call, in a pod with these fields."""
@@ -69,13 +61,9 @@ class Pods:
         return self.node.log(container)
 
 
-def address_of(node: RealNode, sandbox_id: str) -> str:
-    return str(node.call("PodSandboxStatus", pod_sandbox_id=sandbox_id).status.network.ip)
-
-
-def gateway_of(pods: Pods) -> str:
+def gateway_of(pods: CallingPods) -> str:
     """The host's address in the pods' network."""
-    return address_of(pods.node, pods.run()).rpartition(".")[0] + ".1"
+    return pods.address(pods.run()).rpartition(".")[0] + ".1"
 
 
 def body_of(content: bytes) -> str:
@@ -112,7 +100,7 @@ def until_it_hangs_up(connection: socket.socket) -> None:
         pass
 
 
-def test_a_component_calls_another_pod(pods: Pods, web: str) -> None:
+def test_a_component_calls_another_pod(pods: CallingPods, web: str) -> None:
     said = pods.call("GET", f"http://{web}:{WEB_PORT}/world?x=1")
     assert said[0] == "status 200"
     assert "header content-type text/plain; charset=utf-8" in said
@@ -120,13 +108,13 @@ def test_a_component_calls_another_pod(pods: Pods, web: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "localhost"])
-def test_containers_of_a_pod_call_each_other(pods: Pods, address: str) -> None:
+def test_containers_of_a_pod_call_each_other(pods: CallingPods, address: str) -> None:
     sandbox_id = pods.run(port_mappings=[cri.PortMapping(container_port=WEB_PORT)])
     pods.node.start(sandbox_id, "web")
     assert pods.call_in(sandbox_id, "GET", f"http://{address}:{WEB_PORT}/")[-1] == body_of(b"hello /")
 
 
-def test_names_are_the_pods_own(pods: Pods, web: str) -> None:
+def test_names_are_the_pods_own(pods: CallingPods, web: str) -> None:
     gateway = gateway_of(pods)
     dns = cri.DNSConfig(servers=[gateway], searches=["svc.test"], options=["ndots:5"])
     with serving("/proc/self/ns/net", {"web.svc.test": [web]}, gateway):
@@ -136,7 +124,7 @@ def test_names_are_the_pods_own(pods: Pods, web: str) -> None:
         assert refusal.startswith("refused ErrorCode_DnsError(")
 
 
-def test_a_component_calls_that_can_make_no_socket_itself(pods: Pods, web: str) -> None:
+def test_a_component_calls_that_can_make_no_socket_itself(pods: CallingPods, web: str) -> None:
     gateway = gateway_of(pods)
     with serving("/proc/self/ns/net", {"web.test": [web]}, gateway):
         sandbox_id = pods.run(dns_config=cri.DNSConfig(servers=[gateway]))
@@ -145,14 +133,14 @@ def test_a_component_calls_that_can_make_no_socket_itself(pods: Pods, web: str) 
         assert pods.call_in(sandbox_id, f"{web}:1", "/", guest="http_get") == ["error 6"]
 
 
-def test_bodies_of_unknown_length_stream_both_ways(pods: Pods, web: str) -> None:
+def test_bodies_of_unknown_length_stream_both_ways(pods: CallingPods, web: str) -> None:
     said = pods.call("POST", f"http://{web}:{WEB_PORT}/echo", f"body={_LARGE}")
     assert said[0] == "status 200"
     assert not [line for line in said if line.startswith("header content-length")]
     assert said[-1] == body_of(b"x" * _LARGE)
 
 
-def test_trailers_arrive(pods: Pods) -> None:
+def test_trailers_arrive(pods: CallingPods) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n")
         connection.sendall(b"5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n")
@@ -173,7 +161,7 @@ def test_trailers_arrive(pods: Pods) -> None:
         ),
     ],
 )
-def test_a_server_that_falls_silent_is_given_up(pods: Pods, told: bytes, patience: str, refusal: str) -> None:
+def test_a_server_that_falls_silent_is_given_up(pods: CallingPods, told: bytes, patience: str, refusal: str) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(told)
         until_it_hangs_up(connection)
@@ -183,7 +171,7 @@ def test_a_server_that_falls_silent_is_given_up(pods: Pods, told: bytes, patienc
         assert pods.call("GET", f"http://{gateway}:{port}/", patience)[-1] == f"refused {refusal}"
 
 
-def test_a_server_that_takes_no_connection_is_given_up(pods: Pods) -> None:
+def test_a_server_that_takes_no_connection_is_given_up(pods: CallingPods) -> None:
     gateway = gateway_of(pods)
     with socket.create_server((gateway, 0), backlog=0) as listener, ExitStack() as waiting:
         address = listener.getsockname()
@@ -195,7 +183,7 @@ def test_a_server_that_takes_no_connection_is_given_up(pods: Pods) -> None:
     assert said == ["refused ErrorCode_ConnectionTimeout()"]
 
 
-def test_an_answer_that_breaks_off_is_an_error(pods: Pods) -> None:
+def test_an_answer_that_breaks_off_is_an_error(pods: CallingPods) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
 
@@ -206,29 +194,29 @@ def test_an_answer_that_breaks_off_is_an_error(pods: Pods) -> None:
     assert said[-1].startswith("refused ")
 
 
-def test_a_port_without_a_server_refuses(pods: Pods, web: str) -> None:
+def test_a_port_without_a_server_refuses(pods: CallingPods, web: str) -> None:
     assert pods.call("GET", f"http://{web}:1/") == ["refused ErrorCode_ConnectionRefused()"]
 
 
 @pytest.mark.parametrize("access", ["none", "inbound"])
-def test_a_pod_that_may_not_call_out_is_told_so(pods: Pods, web: str, access: str) -> None:
+def test_a_pod_that_may_not_call_out_is_told_so(pods: CallingPods, web: str, access: str) -> None:
     said = pods.call("GET", f"http://{web}:{WEB_PORT}/", annotations={ANNOTATION: access})
     assert said == ["refused ErrorCode_HttpRequestDenied()"]
 
 
-def test_a_pod_that_may_call_out_alone_does(pods: Pods, web: str) -> None:
+def test_a_pod_that_may_call_out_alone_does(pods: CallingPods, web: str) -> None:
     said = pods.call("GET", f"http://{web}:{WEB_PORT}/", annotations={ANNOTATION: "outbound"})
     assert said[-1] == body_of(b"hello /")
 
 
-def test_one_container_may_not_what_another_does(pods: Pods, web: str) -> None:
+def test_one_container_may_not_what_another_does(pods: CallingPods, web: str) -> None:
     sandbox_id = pods.run(annotations={f"{ANNOTATION}.second": "none"})
     url = f"http://{web}:{WEB_PORT}/"
     assert pods.call_in(sandbox_id, "GET", url)[-1] == body_of(b"hello /")
     assert pods.call_in(sandbox_id, "GET", url, name="second") == ["refused ErrorCode_HttpRequestDenied()"]
 
 
-def test_in_the_hosts_network_it_calls_as_the_host(pods: Pods, web: str) -> None:
+def test_in_the_hosts_network_it_calls_as_the_host(pods: CallingPods, web: str) -> None:
     context = cri.LinuxSandboxSecurityContext(namespace_options=cri.NamespaceOption(network=cri.NODE))
     said = pods.call("GET", f"http://{web}:{WEB_PORT}/", linux=cri.LinuxPodSandboxConfig(security_context=context))
     assert said[-1] == body_of(b"hello /")
@@ -236,7 +224,7 @@ def test_in_the_hosts_network_it_calls_as_the_host(pods: Pods, web: str) -> None
 
 @pytest.mark.parametrize(("access", "denied"), [("full", False), ("none", True)])
 def test_what_is_executed_in_a_container_calls_as_its_pod_may(
-    pods: Pods, web: str, tmp_path: Path, access: str, denied: bool
+    pods: CallingPods, web: str, tmp_path: Path, access: str, denied: bool
 ) -> None:
     program = tmp_path / "call"
     program.write_bytes(guest("call_out"))
@@ -248,7 +236,7 @@ def test_what_is_executed_in_a_container_calls_as_its_pod_may(
     assert said[-1] == ("refused ErrorCode_HttpRequestDenied()" if denied else body_of(b"hello /executed"))
 
 
-def test_an_authority_of_ones_own_is_not_trusted(pods: Pods, tmp_path: Path) -> None:
+def test_an_authority_of_ones_own_is_not_trusted(pods: CallingPods, tmp_path: Path) -> None:
     """The authorities are those that wasmtime has built in, whatever files the image or the pod has."""
     gateway = gateway_of(pods)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -25,4 +25,4 @@ def started(node: RealNode) -> str:
 
 def address(node: RealNode) -> str:
     [pod] = node.call("ListPodSandbox").items
-    return str(node.call("PodSandboxStatus", pod_sandbox_id=pod.id).status.network.ip)
+    return node.address(pod.id)
