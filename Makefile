@@ -1,7 +1,7 @@
 # `make` sets wasmlet up in .venv. Every other target does so too, then its own work; what is up to date is left alone.
 #
 #   PYTHON=python3.13 make     another Python (3.11 or newer) for .venv
-#   make test ARGS="-k image"  arguments for pytest
+#   make test ARGS="-k image"  arguments for pytest, of which one session then runs, not two
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,7 +64,7 @@ demo: setup ## pull an image, run it as a pod, kill the server meanwhile, clean 
 
 test: setup toolbox ## the tests; those whose tool is missing are skipped, with the reason
 	@echo "Running the tests"
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m $(if $(ARGS),pytest $(ARGS),tests)
 
 fuzz: setup ## a million hostile frames for each codec of the streaming server (ARGS="--frames N", "--seed N")
 	@$(VENV)/bin/python -m tests.fuzz $(ARGS)

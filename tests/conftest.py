@@ -4,7 +4,22 @@ import pytest
 
 from tests import orphans
 
+_HYPOTHESIS = "hypothesispytest"
+
 LEFT_BEHIND = pytest.StashKey[dict[int, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.has_plugin(_HYPOTHESIS):  # the emulated machine has pytest alone
+        _be_patient()
+
+
+def _be_patient() -> None:
+    """An example may take as long as a loaded machine needs for it."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 def pytest_sessionstart() -> None:

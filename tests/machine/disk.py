@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.distribution import ROOT, build_wheel
-from tests.e2e.machine.debian import VENV, copy_debian, run
+from tests.machine.debian import VENV, copy_debian, run
 from tests.prerequisites import require_tool
 
 PORT = "wasmlet.test"

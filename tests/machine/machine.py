@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.e2e.machine.disk import PORT, Disk
+from tests.machine.disk import PORT, Disk
 from tests.prerequisites import require_tool
 
 _SECONDS_TO_BOOT = 900

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.machine.debian import PYTEST, VENV
-from tests.e2e.machine.disk import CHECKOUT, make_disk
-from tests.e2e.machine.machine import booted
-from tests.e2e.machine.node import SLICE, SLICE_PATH, Node, pod_group, scope
 from tests.guests.compiled import guest
+from tests.machine.debian import PYTEST, VENV
+from tests.machine.disk import CHECKOUT, make_disk
+from tests.machine.machine import booted
+from tests.machine.node import SLICE, SLICE_PATH, Node, pod_group, scope
 from tests.sandbox.probe.built import probe
 
 pytestmark = pytest.mark.timeout(3600)

@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 from tests.e2e.crictl import Crictl, Printed
-from tests.e2e.machine.disk import REGISTRY
-from tests.e2e.machine.machine import Machine
+from tests.machine.disk import REGISTRY
+from tests.machine.machine import Machine
 
 SLICE = "kubepods-burstable-pod1234.slice"
 """A pod's parent as the kubelet names it with the systemd driver."""
