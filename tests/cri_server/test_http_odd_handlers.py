@@ -163,6 +163,14 @@ def test_a_client_that_reads_on_too_late_sees_that_the_response_is_not_whole(min
     assert b"hello" not in answer
 
 
+@pytest.mark.parametrize(
+    ("network", "granted"), [("full", b"tcp + udp + name +\n"), ("inbound", b"tcp + udp - name -\n")]
+)
+def test_a_handler_has_the_sockets_that_its_pod_grants(node: RealNode, network: str, granted: bytes) -> None:
+    with serving(node, f"grants-{network}", "http_odd", network=network, workers=1) as served:
+        assert served.ask("/grants") == (200, granted)
+
+
 def test_a_handler_that_goes_on_holds_up_neither_its_answer_nor_its_connection(node: RealNode) -> None:
     with serving(node, "goes-on", "http_odd", workers=1, request_seconds=1) as served, served.socket() as connection:
         (worker,) = _workers(served)

@@ -93,7 +93,7 @@ def compiled_guest(name: str) -> tuple[str, Path]:
 
 def _compile_c(source: bytes, is_reactor: bool) -> bytes:
     model = ["-mexec-model=reactor"] if is_reactor else []
-    return _output([_clang(), *_C_TO_WASM, *model], source)
+    return _output([_clang(), *_C_TO_WASM, f"-I{component.SOURCES}", *model], source)
 
 
 @cache

@@ -1,9 +1,9 @@
 """Components of the tests, made from Python, JavaScript and C in ``components/``.
 
 A component NAME has ``NAME.wit``, whose world ``guest`` says what it imports and exports, and ``NAME.py``, ``NAME.js``
-or ``NAME.c``. The interfaces of WASI that the world names come with the tools. In C the imports and exports are written
-out as the component model's binary interface has them; a world without an export is a command's, with the ``main`` of
-wasi-libc.
+or ``NAME.c``, which may include ``*.h`` beside it. The interfaces of WASI that the world names come with the tools. In
+C the imports and exports are written out as the component model's binary interface has them; a world without an export
+is a command's, with the ``main`` of wasi-libc.
 """
 
 import subprocess
@@ -35,6 +35,8 @@ def ingredients(name: str) -> bytes:
     files = [SOURCES / f"{name}.wit", source, _COMPONENTIZE, *SOURCES.glob("*.txt"), *SOURCES.glob("*lock.json")]
     if source.suffix == ".py":
         files += sorted(SOURCES.glob("*.py"))
+    if source.suffix == ".c":
+        files += sorted(SOURCES.glob("*.h"))
     return b"\0".join([Path(__file__).read_bytes(), *(file.read_bytes() for file in files)])
 
 

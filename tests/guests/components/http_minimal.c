@@ -3,94 +3,27 @@
 // reads the body and tells its size; `/echo` sends it back; `/trap` traps; `/silent` returns without an answer;
 // `/drained` reads the body before it greets; `/spin` never ends.
 
-#include <stddef.h>
-#include <stdint.h>
+#include "handler.h"
 
-#define HTTP(name) __attribute__((import_module("wasi:http/types@0.2.12"), import_name(name)))
-#define STREAMS(name) __attribute__((import_module("wasi:io/streams@0.2.12"), import_name(name)))
-#define POLL(name) __attribute__((import_module("wasi:io/poll@0.2.12"), import_name(name)))
-#define EXPORT(name) __attribute__((export_name(name)))
-
-typedef int32_t handle;
-
-// result<own<T>>, and result<list<u8>, stream-error>, and option<string>, as the host stores them
-struct one {
-    uint8_t tag;
-    handle value;
-};
-struct bytes {
-    uint8_t tag;
-    char *start;
-    size_t size;
-};
 struct room {
     uint8_t tag;
     uint64_t bytes;
 };
-struct failure {
-    uint64_t words[5];
-};
 
-HTTP("[constructor]fields") handle fields_new(void);
-HTTP("[method]fields.append")
-void fields_append(handle, const char *name, size_t, const char *value, size_t, struct failure *);
-HTTP("[method]incoming-request.path-with-query") void request_path(handle, struct bytes *);
-HTTP("[method]incoming-request.consume") void request_consume(handle, struct one *);
 HTTP("[method]incoming-body.stream") void body_stream(handle, struct one *);
-HTTP("[constructor]outgoing-response") handle response_new(handle fields);
-HTTP("[method]outgoing-response.set-status-code") int32_t response_set_status(handle, int32_t);
-HTTP("[method]outgoing-response.body") void response_body(handle, struct one *);
-HTTP("[method]outgoing-body.write") void body_write(handle, struct one *);
-HTTP("[static]outgoing-body.finish") void body_finish(handle, int32_t, handle trailers, struct failure *);
-HTTP("[static]response-outparam.set")
-void outparam_set(handle, int32_t, handle, int32_t, int64_t, int32_t, int32_t, int32_t, int32_t);
-HTTP("[resource-drop]incoming-request") void request_drop(handle);
 HTTP("[resource-drop]incoming-body") void incoming_body_drop(handle);
-HTTP("[resource-drop]outgoing-body") void outgoing_body_drop(handle);
 STREAMS("[method]input-stream.blocking-read") void stream_read(handle, int64_t, struct bytes *);
 STREAMS("[method]output-stream.check-write") void stream_room(handle, struct room *);
 STREAMS("[method]output-stream.write") void stream_write(handle, const char *, size_t, struct failure *);
 STREAMS("[method]output-stream.blocking-flush") void stream_flush(handle, struct failure *);
 STREAMS("[method]output-stream.subscribe") handle stream_subscribe(handle);
 STREAMS("[resource-drop]input-stream") void input_drop(handle);
-STREAMS("[resource-drop]output-stream") void output_drop(handle);
 POLL("[method]pollable.block") void poll_block(handle);
 POLL("[resource-drop]pollable") void poll_drop(handle);
 
-enum { PIECE = 64 << 10, HEAP = 256 << 10 };
+enum { PIECE = 64 << 10 };
 
-static char heap[HEAP] __attribute__((aligned(16)));
-static size_t used;
 static char piece[PIECE];
-
-// What the host gives to the guest: a path, and a body in pieces, one at a time.
-EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t alignment, size_t size) {
-    (void)old, (void)old_size;
-    size_t start = (used + alignment - 1) & -alignment;
-    if (start + size > HEAP)
-        __builtin_trap();
-    used = start + size;
-    return heap + start;
-}
-
-// Whether the path, its query cut off, is this one.
-static int is(const struct bytes *path, const char *name) {
-    size_t i = 0;
-    while (name[i] && i < path->size && path->start[i] == name[i])
-        i++;
-    return !name[i] && (i == path->size || path->start[i] == '?');
-}
-
-static uint64_t number_in_query(const struct bytes *path) {
-    uint64_t number = 0;
-    int query = 0;
-    for (size_t i = 0; i < path->size; i++) {
-        if (query && path->start[i] >= '0' && path->start[i] <= '9')
-            number = number * 10 + (path->start[i] - '0');
-        query |= path->start[i] == '?';
-    }
-    return number;
-}
 
 static int write(handle output, const char *bytes, size_t size) {
     while (size) {

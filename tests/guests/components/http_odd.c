@@ -3,79 +3,24 @@
 // `/goes-on` never ends after its whole answer; `/skips` asks for trailers without reading the body; every other
 // leaves it unread; `/stale-request`, `/stale-body` and `/twice` use what is gone; `/short` and `/long` write less and
 // more than they say; `/unfinished` drops its body; `/breaks` traps in the middle of it; `/refuses` answers by an error;
-// `/hungry` takes all memory.
+// `/hungry` takes all memory; `/grants` tells which sockets it may have.
 
-#include <stddef.h>
-#include <stdint.h>
+#include "handler.h"
 
-#define HTTP(name) __attribute__((import_module("wasi:http/types@0.2.12"), import_name(name)))
-#define STREAMS(name) __attribute__((import_module("wasi:io/streams@0.2.12"), import_name(name)))
-#define EXPORT(name) __attribute__((export_name(name)))
+#define SOCKETS(interface, name) IMPORT("wasi:sockets/" interface, name)
 
-typedef int32_t handle;
-
-struct one {
-    uint8_t tag;
-    handle value;
-};
-struct bytes {
-    uint8_t tag;
-    char *start;
-    size_t size;
-};
-struct large {
-    uint64_t words[8];
-};
-
-HTTP("[constructor]fields") handle fields_new(void);
-HTTP("[method]fields.append")
-void fields_append(handle, const char *name, size_t, const char *value, size_t, struct large *);
-HTTP("[method]incoming-request.path-with-query") void request_path(handle, struct bytes *);
-HTTP("[method]incoming-request.consume") void request_consume(handle, struct one *);
 HTTP("[static]incoming-body.finish") handle incoming_finish(handle);
-HTTP("[method]future-trailers.get") void trailers_get(handle, struct large *);
-HTTP("[constructor]outgoing-response") handle response_new(handle fields);
-HTTP("[method]outgoing-response.set-status-code") int32_t response_set_status(handle, int32_t);
-HTTP("[method]outgoing-response.body") void response_body(handle, struct one *);
-HTTP("[method]outgoing-body.write") void body_write(handle, struct one *);
-HTTP("[static]outgoing-body.finish") void body_finish(handle, int32_t, handle trailers, struct large *);
-HTTP("[static]response-outparam.set")
-void outparam_set(handle, int32_t, handle, int32_t, int64_t, int32_t, int32_t, int32_t, int32_t);
-HTTP("[resource-drop]incoming-request") void request_drop(handle);
+HTTP("[method]future-trailers.get") void trailers_get(handle, struct failure *);
 HTTP("[resource-drop]outgoing-response") void response_drop(handle);
 HTTP("[resource-drop]outgoing-body") void body_drop(handle);
 STREAMS("[method]output-stream.blocking-write-and-flush")
-void stream_write(handle, const char *, size_t, struct large *);
-STREAMS("[resource-drop]output-stream") void output_drop(handle);
+void stream_write(handle, const char *, size_t, struct failure *);
+SOCKETS("instance-network", "instance-network") handle network(void);
+SOCKETS("tcp-create-socket", "create-tcp-socket") void tcp_new(int32_t family, struct one *);
+SOCKETS("udp-create-socket", "create-udp-socket") void udp_new(int32_t family, struct one *);
+SOCKETS("ip-name-lookup", "resolve-addresses") void look_up(handle network, const char *, size_t, struct one *);
 
-enum { HEAP = 256 << 10, PAGES = 16 };
-
-static char heap[HEAP] __attribute__((aligned(16)));
-static size_t used;
-
-EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t alignment, size_t size) {
-    (void)old, (void)old_size;
-    size_t start = (used + alignment - 1) & -alignment;
-    if (start + size > HEAP)
-        __builtin_trap();
-    used = start + size;
-    return heap + start;
-}
-
-static int is(const struct bytes *path, const char *name) {
-    size_t i = 0;
-    while (name[i] && i < path->size && path->start[i] == name[i])
-        i++;
-    return !name[i] && (i == path->size || path->start[i] == '?');
-}
-
-static int number_in_query(const struct bytes *path) {
-    int number = 0;
-    for (size_t i = 0; i < path->size; i++)
-        if (path->start[i] >= '0' && path->start[i] <= '9')
-            number = number * 10 + (path->start[i] - '0');
-    return number;
-}
+enum { PAGES = 16 };
 
 struct answer {
     handle response, body, output;
@@ -83,7 +28,7 @@ struct answer {
 
 static struct answer begin(const char *length) {
     struct answer answer;
-    struct large ignored;
+    struct failure ignored;
     struct one made;
     handle fields = fields_new();
     if (length)
@@ -97,7 +42,7 @@ static struct answer begin(const char *length) {
 }
 
 static void say(struct answer answer, const char *text) {
-    struct large ignored;
+    struct failure ignored;
     size_t size = 0;
     while (text[size])
         size++;
@@ -107,7 +52,7 @@ static void say(struct answer answer, const char *text) {
 static void give(handle out, struct answer answer) { outparam_set(out, 0, answer.response, 0, 0, 0, 0, 0, 0); }
 
 static void end(struct answer answer) {
-    struct large ignored;
+    struct failure ignored;
     output_drop(answer.output);
     body_finish(answer.body, 0, 0, &ignored);
 }
@@ -122,9 +67,22 @@ static void take_memory(void) {
 
 static void skip_body(handle request) {
     struct one body;
-    struct large trailers;
+    struct failure trailers;
     request_consume(request, &body);
     trailers_get(incoming_finish(body.value), &trailers);
+}
+
+// Of a TCP socket, a UDP socket and the look-up of a name, whether each is granted.
+static const char *grants(void) {
+    static char told[] = "tcp - udp - name -\n";
+    struct one tcp, udp, name;
+    tcp_new(0, &tcp);
+    udp_new(0, &udp);
+    look_up(network(), "localhost", 9, &name);
+    told[4] = tcp.tag ? '-' : '+';
+    told[10] = udp.tag ? '-' : '+';
+    told[17] = name.tag ? '-' : '+';
+    return told;
 }
 
 static void rethink(void) {
@@ -166,7 +124,7 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
     }
     if (is(&path, "/twice"))
         give(out, answer);
-    say(answer, "odd\n");
+    say(answer, is(&path, "/grants") ? grants() : "odd\n");
     if (is(&path, "/breaks")) {
         for (int pieces = 0; pieces < 50000; pieces++)
             say(answer, "piece\n");
