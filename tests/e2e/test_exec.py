@@ -1,25 +1,30 @@
 """crictl exec, attach and port-forward, over both of its transports, into pods of a real server."""
 
+import hashlib
 import os
 import pty
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
+from tests.e2e.screen import ENTER, LEFT, UP, control, screen_of
 from tests.e2e.terminal import Terminal
 from tests.real_node import eventually, real_node
 from tests.toolbox.tree import toolbox
 
 TRANSPORTS = ("spdy", "websocket")
+MUCH = 100 << 20
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,34 @@ def test_input_and_its_end(terminal: Terminal, transport: str) -> None:
     assert run(terminal, "exec", "-i", "--transport", transport, container, "cat", typed=sent)[:2] == (0, sent)
 
 
+def test_much_both_ways_at_bounded_memory(terminal: Terminal, transport: str, much: Path) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    words = terminal.crictl.command("exec", "-i", "--transport", transport, container, "cat")
+    with much.open("rb") as sent, subprocess.Popen(words, stdin=sent, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        assert hashlib.file_digest(client.stdout, "sha256").digest() == digest(much)
+    assert peak_bytes(terminal) < 2 * MUCH
+
+
+@pytest.fixture(scope="module")
+def much(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("much") / "file"
+    file.write_bytes(os.urandom(1 << 20) * (MUCH >> 20))
+    return file
+
+
+def digest(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
+
+
+def peak_bytes(terminal: Terminal) -> int:
+    """Most resident memory of the server so far."""
+    assert terminal.node.server.process is not None
+    status = Path(f"/proc/{terminal.node.server.process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) << 10
+
+
 def test_a_client_that_is_killed_ends_it(terminal: Terminal, transport: str) -> None:
     container = terminal.start(terminal.run_pod(), "sleeper")
     with running(terminal, "exec", "--transport", transport, container, "sleep", "4321"):
@@ -116,6 +149,22 @@ def test_interrupted_in_a_terminal(terminal: Terminal) -> None:
         assert client.stderr is not None
         assert b"command terminated with exit code 130" in client.stderr.read()
     os.close(ours)
+
+
+def test_a_shell_in_a_terminal(terminal: Terminal, transport: str) -> None:
+    container = terminal.start(terminal.run_pod(), "sleeper")
+    with screen_of(terminal.crictl.command("exec", "-it", "--transport", transport, container, "sh")) as screen:
+        screen.shows("/ #")
+        screen.type("echo $((6 * 7)) anwers", *[LEFT] * 4, "s", ENTER)
+        screen.shows("/ # echo $((6 * 7)) answers", "42 answers", "/ #")
+        screen.resize(100, 30)
+        screen.type("until [ $COLUMNS = 100 ]; do sleep 0.1; done; stty size; sleep 4321", ENTER)
+        screen.shows("30 100")
+        screen.type(control("c"), UP, control("u"), "echo $?", ENTER)
+        screen.shows("/ # echo $?", "130", "/ #")
+        screen.type("exit 3", ENTER)
+        assert screen.ends() == 1
+        screen.shows_somewhere("command terminated with exit code 3")
 
 
 def test_attached_to_one_that_reads(terminal: Terminal, transport: str) -> None:
@@ -180,3 +229,33 @@ def test_a_port_of_a_pod(terminal: Terminal, transport: str) -> None:
     port = free_port()
     with running(terminal, "port-forward", "--transport", transport, pod, f"{port}:8080", stdout=subprocess.DEVNULL):
         assert [fetched(port) for _ in range(5)] == [b"hello /pod"] * 5
+
+
+def test_much_through_a_port_both_ways_at_bounded_memory(terminal: Terminal, transport: str, much: Path) -> None:
+    pod = terminal.run_pod(port_mappings=[{"container_port": 8080}])
+    terminal.start(pod, "web")
+    port = free_port()
+    with running(terminal, "port-forward", "--transport", transport, pod, f"{port}:8080", stdout=subprocess.DEVNULL):
+        fetched(port)
+        assert digest_of_echo(port, much) == digest(much)
+    assert peak_bytes(terminal) < 2 * MUCH
+
+
+def digest_of_echo(port: int, file: Path) -> bytes:
+    """Of what a web server sends back while it is sent the file."""
+
+    def send() -> None:
+        with file.open("rb") as content:
+            client.sendfile(content)
+
+    with socket.create_connection(("127.0.0.1", port), 120) as client:
+        client.sendall(f"POST /echo HTTP/1.1\r\nHost: it\r\nContent-Length: {file.stat().st_size}\r\n\r\n".encode())
+        sender = threading.Thread(target=send)
+        sender.start()
+        answer = HTTPResponse(client)
+        answer.begin()
+        found = hashlib.sha256()
+        while piece := answer.read(1 << 16):
+            found.update(piece)
+        sender.join()
+        return found.digest()

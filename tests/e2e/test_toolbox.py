@@ -88,6 +88,38 @@ def test_what_cannot_be_done_says_so(pod: Pod, script: str, complaint: str) -> N
     assert (done.returncode, done.stderr.decode().splitlines(keepends=True)[0]) == (1, complaint)
 
 
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        (
+            "mkdir -p a/b; touch a/b/c; cp -r a copy; mv copy moved; ln -s a link; rm -r a; ls -F",
+            "link@\nmoved/\npoem\n",
+        ),
+        (
+            "cat poem | head -n 2 | tail -n 1; wc -l < poem; grep -n e$ poem; sed -n 's/w/W/p' poem",
+            "two\n3\n1:one\n3:three\ntWo\n",
+        ),
+        (
+            "sort -r poem | tr a-z A-Z; echo; printf 'a\\na\\n' | uniq -c; cut -c1 poem",
+            "TWO\nTHREE\nONE\n\n      2 a\no\nt\nt\n",
+        ),
+        (
+            "tee copy < poem | xargs echo; find . -name 'c*'; stat -c %s copy; du -s copy",
+            "one two three\n./copy\n14\n4\tcopy\n",
+        ),
+        ("dd if=poem bs=1 skip=4 count=3 status=none; echo; base64 poem", "two\nb25lCnR3bwp0aHJlZQo=\n"),
+        ("head -c 3 poem | hexdump -C", f"00000000  6f 6e 65{' ' * 42}|one|\n00000003\n"),
+        ("sha256sum < poem", "b6285c57e8797db5d4c51c80d6f11938afda9b11c6a003549709189e9b4b92a2  -\n"),
+        ("tar czf a.tgz poem; tar tzf a.tgz; env -i A=1 env; date -u -d @0 +%F; id -u", "poem\nA=1\n1970-01-01\n0\n"),
+        ("hostname; sleep 1000 & kill $!; wait $!; echo $?", "toolbox\n143\n"),
+    ],
+)
+def test_commands_do_as_webassembly_what_they_do_elsewhere(pod: Pod, script: str, output: str) -> None:
+    """Natively they are compared with busybox."""
+    prepared = "rm -rf /tmp/work; mkdir /tmp/work; cd /tmp/work; printf 'one\\ntwo\\nthree\\n' > poem; "
+    assert pod.says(prepared + script) == output
+
+
 def test_a_large_input_passes_unharmed(pod: Pod) -> None:
     data = os.urandom(20 * _MEGABYTE)
     digest = hashlib.sha256(data).hexdigest()

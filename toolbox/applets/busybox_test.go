@@ -83,6 +83,9 @@ var sameAsBusybox = []string{
 func TestSameAsBusybox(t *testing.T) {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
+		if os.Getenv("WASMLET_REQUIRE_TOOLS") == "1" {
+			t.Fatal("busybox is not installed: apt-get install busybox")
+		}
 		t.Skip("busybox is not installed: apt-get install busybox")
 	}
 	for _, script := range sameAsBusybox {

@@ -48,15 +48,6 @@ def test_exec(node: tuple[Crictl, int], transport: str) -> None:
     assert b"command terminated with exit code 3" in done.stderr
 
 
-@TRANSPORTS
-def test_much_through_exec_both_ways_at_bounded_memory(node: tuple[Crictl, int], transport: str) -> None:
-    data = os.urandom(1 << 20) * (MUCH >> 20)
-    done = run(node, "exec", "--transport", transport, "-i", "any", "cat", stdin=data)
-    assert done.returncode == 0, done.stderr
-    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
-    assert peak_bytes(node[1]) < 150 << 20
-
-
 def peak_bytes(pid: int) -> int:
     """Most resident memory so far."""
     [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]

@@ -10,6 +10,7 @@ import pytest
 from sandbox.errors import InvalidSpec, NotSupported, SandboxError
 from sandbox.network.cni import network as cni_network
 from sandbox.network.cni.network import CniNetwork
+from sandbox.network.pod_annotations import IPS
 from sandbox.network.provider import HostPort, PodRequest
 from tests.sandbox.network.cni.conftest import ADDRESS, Installation
 from tests.sandbox.network.conftest import Host, Pod, links, run, until
@@ -91,6 +92,22 @@ def test_host_ports_and_bandwidth_come_and_go_with_the_pod(host: Host, cni: Inst
 
 def qdiscs() -> str:
     return run("tc", "qdisc")
+
+
+def test_a_pod_has_the_address_that_it_asks_for(host: Host, cni: Installation) -> None:
+    """Behind a plugin that sets up again what wasmlet has set up."""
+    cni.describe({"type": "loopback"}, {**cni.bridge("10.77.0.0/24"), "capabilities": {"ips": True}})
+    cni.use_real("loopback")
+
+    async def test(network: CniNetwork) -> None:
+        pod = host.pod()
+        wanted = PodRequest("web", annotations={IPS: "10.77.0.77"})
+        assert (await network.attach(pod.sandbox_id, pod.netns_path, wanted)).ips == ["10.77.0.77"]
+        assert pod.addresses() == ["10.77.0.77/24"]
+        await network.detach(pod.sandbox_id, {})
+        assert cni.leased() == set()
+
+    on_network(host, cni, test)
 
 
 def test_pods_reach_each_other(host: Host, cni: Installation) -> None:
