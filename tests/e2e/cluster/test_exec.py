@@ -11,7 +11,8 @@ from tests.e2e.cluster.shell import ran, shell, shell_image
 from tests.e2e.cluster.test_probes import go_through_all_probes, probes, run, wait
 from tests.e2e.cluster.together import Case, together
 from tests.e2e.cluster.typist import typing_at
-from tests.e2e.cluster.workloads import pod
+from tests.e2e.cluster.web import flags, service, web
+from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.pods import ended, seen_at, status_of
 from tests.e2e.screen import BACKSPACE, ENTER, LEFT, UP, control, screen_of
 
@@ -91,6 +92,22 @@ def test_attach_to_a_guest_that_reads(case: Case) -> None:
 
 
 @together
+def test_attach_to_a_shell_at_its_terminal(case: Case) -> None:
+    case.kubectl.apply(pod("shell", shell(case, "sh", stdin=True, tty=True), restartPolicy="Never"))
+    case.kubectl.wait("pod/shell", READY)
+    with typing_at(case.kubectl.command("attach", "-it", "shell")) as typist:
+        typist.type("\rmine=kept; echo $((6 * 7))\r")
+        typist.until("42")
+    with typing_at(case.kubectl.command("attach", "-it", "shell"), columns=100, lines=30) as typist:
+        typist.type("\rsleep 4321\r")
+        typist.until("sleep 4321")
+        typist.type("\x03echo $mine; stty size; exit 5\r")
+        typist.until("kept")
+        typist.until("30 100")
+    assert ended(case.kubectl.when("pod/shell", lambda pod: bool(ended(pod))))["exitCode"] == 5
+
+
+@together
 def test_run_with_a_terminal_leaves_nothing(case: Case) -> None:
     image = shell_image(case)
     command = ("run", "quick", "-it", "--rm", "--restart=Never", f"--image={image}", "--command", "--", "sh")
@@ -142,6 +159,40 @@ def test_cp_of_much_both_ways(case: Case) -> None:
     assert case.kubectl("exec", "keeper", "--", "sha256sum", "/data/kept").split()[0] == digest
     case.kubectl("cp", "keeper:/data/kept", str(back))
     assert hashlib.sha256(back.read_bytes()).hexdigest() == digest
+
+
+@together
+def test_cp_of_a_folder_both_ways(case: Case) -> None:
+    start(case)
+    sent, back = case.folder / "sent", case.folder / "back"
+    (sent / "sub").mkdir(parents=True)
+    (sent / "a file").write_text("a")
+    (sent / "sub" / "program").write_text("b")
+    (sent / "sub" / "program").chmod(0o751)
+    (sent / "link").symlink_to("sub/program")
+    case.kubectl("cp", str(sent), "open:/tmp/kept")
+    assert case.kubectl("exec", "open", "--", "cat", "/tmp/kept/a file", "/tmp/kept/link") == "ab"
+    assert case.kubectl("exec", "open", "--", "stat", "-c", "%a", "/tmp/kept/sub/program") == "751\n"
+    case.kubectl("cp", "open:/tmp/kept", str(back))
+    assert {str(path.relative_to(back)) for path in back.rglob("*")} == {"a file", "sub", "sub/program"}, "no links"
+    assert (back / "sub" / "program").read_text() == "b"
+
+
+@together
+def test_commands_reach_a_service_by_its_name(case: Case) -> None:
+    start(case)
+    serving = template("web", web(case, "http_minimal"), volumes=flags(case))
+    case.kubectl.apply(deployment("web", 1, serving), service("web"))
+    case.kubectl.wait_for_rollout("deployment/web")
+    address = case.kubectl.get("service/web")["spec"]["clusterIP"]
+    case.cluster.names[f"web.{case.kubectl.namespace}.svc.cluster.local"] = [address]
+    knocking = ("exec", "open", "--", "nc", "-z", "web", "80")
+    eventually(lambda: ran(case.kubectl, *knocking).returncode == 0, "the service is reached")
+    talking = r"printf 'GET / HTTP/1.0\r\n\r\n' | nc web 80 | tail -n 1"
+    script = f"nslookup web | tail -n 2; wget -q -O - http://web/; {talking}"
+    assert case.kubectl("exec", "open", "--", "sh", "-c", script).split() == ["Address:", address, "hello", "hello"]
+    lost = ran(case.kubectl, "exec", "open", "--", "nslookup", "nobody")
+    assert (lost.returncode, b"can't find nobody: NXDOMAIN" in lost.stdout) == (1, True)
 
 
 @together
