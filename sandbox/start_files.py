@@ -26,7 +26,6 @@ from sandbox import container_root, lean_json, mount_calls, records, run_record,
 from sandbox.container_log import open_log
 from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.http import body_pipes
-from sandbox.http.body_pipes import PIPES_PER_WORKER
 from sandbox.mount_places import MountPlaces
 from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
 from sandbox.records import read_record
@@ -150,7 +149,7 @@ def _open_http(files: StartFiles, spec: GuestSpec) -> None:
     owner = {"uid": str(spec.uid), "gid": str(spec.gid), "mode": "0700", "size": "4096"}
     folder = mount_calls.make_tree("tmpfs", _OF_PIPES, **owner)
     files.add(HTTP_PIPES, folder)
-    body_pipes.make(folder, spec.http["workers"] * PIPES_PER_WORKER, spec.uid, spec.gid)
+    body_pipes.make(folder, spec.http["workers"], spec.uid, spec.gid)
 
 
 def record_failure(spec_path: str, text: str) -> Run:

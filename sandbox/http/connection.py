@@ -297,6 +297,8 @@ class Connection:
             self._leave(exchange, 504, "the guest did not answer in time")
         elif not exchange.request.is_complete and self._has_room() and now - self._since > limits.body_seconds:
             self._leave(exchange, 408, "the body did not come in time")
+        elif self.output and now - self._since > limits.body_seconds:
+            self._leave(exchange)
 
     def _leave(self, exchange: GuestExchange, status: int = 0, reason: str = "") -> None:
         """The guest may go on, but nobody waits for it any more."""

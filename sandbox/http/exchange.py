@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from sandbox.http.access_log import Entry
+from sandbox.http.body_pipes import OutputPipe
 from sandbox.http.request_reader import Request
 from sandbox.http.response_writer import ResponseWriter, refusal
 from sandbox.wasm.http_exchange import RequestHead, ResponseHead
@@ -56,6 +57,11 @@ class GuestExchange:
         self._pipe: tuple[str, int] | None = None
         self._is_read = False
         """The pipe has its reader."""
+        self._output: OutputPipe | None = None
+        """Which the guest writes the response's body to; without one it calls ``write``."""
+        self._is_written = False
+        """That pipe has its writer."""
+        self._is_output_watched = False
 
     # What the guest's thread calls.
 
@@ -108,26 +114,99 @@ class GuestExchange:
     def begin_body(self) -> None:
         with self.connection.lock:
             if self._answer is None:
+                self._drain()
                 self.writer.forget()
                 self._unanswered, self._early_trailers, self.is_broken = 0, None, False
+
+    def output_path(self) -> bytes:
+        self._output = self.connection.worker.outputs.take()
+        return self._output.path if self._output is not None else b""
+
+    def output_is_open(self) -> None:
+        with self.connection.lock:
+            self._is_written = True
+            if self.is_dead:
+                self._close_output()
 
     def write(self, data: bytes) -> int:
         connection = self.connection
         with connection.lock:
-            if self.is_dead:
-                return _GONE
-            if not self.writer.write(data):
-                self.is_broken = True
-                return _TOO_MUCH
-            if self._answer is None:
-                self._unanswered += len(data)
-                return len(data) if self._unanswered <= MOST_UNANSWERED else _TOO_MUCH
-            if self.writer.waiting_bytes >= SEND_AT or self._is_early():
-                self._push()
+            taken = self._write(data)
             waiting = len(connection.output)
-        if waiting > MOST_WAITING:
+        if taken > 0 and waiting > MOST_WAITING:
             self._wait_for_client()
+        return taken
+
+    def _write(self, data: bytes) -> int:
+        """Under the lock."""
+        if self.is_dead:
+            return _GONE
+        if not self.writer.write(data):
+            self.is_broken = True
+            return _TOO_MUCH
+        if self._answer is None:
+            self._unanswered += len(data)
+            return len(data) if self._unanswered <= MOST_UNANSWERED else _TOO_MUCH
+        if self.writer.waiting_bytes >= SEND_AT or self._is_early():
+            self._push()
         return len(data)
+
+    def _drain(self) -> None:
+        """Take all that the guest has written, while it does not write. Under the lock."""
+        while self._take_piece() == SEND_AT:
+            continue
+
+    def _take_piece(self) -> int:
+        """Of what is in the pipe; returns its size."""
+        output = self._output
+        if output is None or output.descriptor < 0:
+            return 0
+        data = output.read(SEND_AT)
+        if data and self._write(data) < 0:
+            self._close_output()
+        return len(data)
+
+    def _close_output(self) -> None:
+        """From now on the guest's writes fail. Under the lock."""
+        output = self._output
+        if output is not None and output.descriptor >= 0 and self._is_written:
+            self._watch_output(False)
+            output.close()
+
+    def _watch_output(self, wanted: bool) -> None:
+        output = self._output
+        if output is not None and output.descriptor >= 0 and wanted != self._is_output_watched:
+            self._is_output_watched = wanted
+            if wanted:
+                self.connection.worker.watch(output.descriptor, self._take_output)
+            else:
+                self.connection.worker.unwatch(output.descriptor)
+
+    def _take_output(self, events: int) -> None:
+        with self.connection.lock:
+            self._take_piece()
+            self._mind_output()
+
+    def mind_output(self) -> None:
+        """Read on where the client takes it, from a guest in another thread."""
+        if self.is_detached and self._output is not None:
+            with self.connection.lock:
+                self._mind_output()
+
+    def _mind_output(self) -> None:
+        if self.is_dead:
+            self._close_output()
+        else:
+            self._watch_output(len(self.connection.output) <= MOST_WAITING)
+
+    def _give_output_back(self) -> None:
+        """The guest is gone."""
+        output = self._output
+        if output is not None:
+            self._drain()
+            self._watch_output(False)
+            self._output = None
+            self.connection.worker.outputs.give_back(output)
 
     def _is_early(self) -> bool:
         """What comes in quick succession is sent together."""
@@ -135,6 +214,7 @@ class GuestExchange:
 
     def finish(self, trailers: list[Item]) -> bool:
         with self.connection.lock:
+            self._drain()
             if self._answer is None:
                 self._early_trailers = trailers
             if self._answer is None or self.is_dead:
@@ -178,6 +258,7 @@ class GuestExchange:
         """The guest has ended: what it has left undone is done for it."""
         with self.connection.lock:
             self._close_pipe()
+            self._give_output_back()
             if failure is not None:
                 self._tell(failure)
             if not self.is_dead:
@@ -223,6 +304,7 @@ class GuestExchange:
     def detach(self) -> None:
         """From now on send soon."""
         self.is_detached = True
+        self.mind_output()
         self.flush()
 
     def flush(self) -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn
 
 from sandbox import syscalls
 from sandbox.http import worker
-from sandbox.http.body_pipes import BodyPipes
+from sandbox.http.body_pipes import BodyPipes, OutputPipes
 from sandbox.http.limits import HttpLimits
 from sandbox.wasm.http_guest import HttpGuest
 
@@ -185,8 +185,8 @@ def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
         os.fchdir(service.pipes)
         syscalls.close_descriptors(service.report + 1, [service.code, service.listener, channel])
         os.close(service.report)
-        pipes = BodyPipes(place)
-        made = worker.Worker(service.guest, service.limits, listener, channel, pipes, service.memory_limit)
+        pipes = BodyPipes(place), OutputPipes(place)
+        made = worker.Worker(service.guest, service.limits, listener, channel, *pipes, service.memory_limit)
         service.close_ways()
         service.guest.try_instance(service.memory_limit())
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was

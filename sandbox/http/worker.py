@@ -25,7 +25,7 @@ from typing import NoReturn
 from sandbox import syscalls
 from sandbox.errors import SandboxError
 from sandbox.http import access_log
-from sandbox.http.body_pipes import BodyPipes
+from sandbox.http.body_pipes import BodyPipes, OutputPipes
 from sandbox.http.connection import Connection
 from sandbox.http.exchange import GuestExchange
 from sandbox.http.limits import HttpLimits
@@ -67,10 +67,12 @@ class Worker:
         listener: socket.socket,
         channel: int,
         pipes: BodyPipes,
+        outputs: OutputPipes,
         memory_limit: Callable[[], int],
     ) -> None:
         self.limits = limits
         self.pipes = pipes
+        self.outputs = outputs
         self.authority = f"localhost:{listener.getsockname()[1]}"
         """For a request that names none."""
         self.epoll = select.epoll()
@@ -131,11 +133,15 @@ class Worker:
     def _take_over(self) -> None:
         self._timer.clear()
         self._moment = _SHORT
+        self._detach_guests()
+        self._ensure_standby()
+        self._lead_on()
+
+    def _detach_guests(self) -> None:
+        """Those of other threads than this one, which has begun to lead."""
         for exchange in list(self._running):
             if not exchange.is_detached:
                 exchange.detach()
-        self._ensure_standby()
-        self._lead_on()
 
     def _ensure_standby(self) -> None:
         if not self._standing_by:
@@ -175,6 +181,7 @@ class Worker:
                 handler(events)
         self.now = time.monotonic()
         for exchange in list(self._running):
+            exchange.mind_output()
             if exchange.writer.waiting_bytes:
                 exchange.flush()
             elif exchange.is_answered and exchange.is_detached:
@@ -297,6 +304,7 @@ class Worker:
         if leads:
             self._moment = _LONG
             self._timer.clear()
+            self._detach_guests()
             self._finish(exchange)
         else:
             self._done.append(exchange)

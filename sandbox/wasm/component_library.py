@@ -58,6 +58,7 @@ _KEEPING: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_context_set_wasi_http": (None, (Pointer,)),
     "wasi_config_set_stdin_bytes": (None, (Pointer, Pointer)),
     "wasi_config_set_stdin_file": (ctypes.c_bool, (Pointer, Text)),
+    "wasi_config_set_stdout_file": (ctypes.c_bool, (Pointer, Text)),
     "wasi_config_set_stdout_custom": (None, (Pointer, OutputCall, Pointer, Pointer)),
 }
 

@@ -33,6 +33,12 @@ class Exchange(Protocol):
     def body_is_open(self) -> None:
         """The pipe has a reader from now on."""
 
+    def output_path(self) -> bytes:
+        """A pipe that the response's body goes through; empty where it is to be given to ``write``."""
+
+    def output_is_open(self) -> None:
+        """The pipe has a writer from now on."""
+
     def request_trailers(self) -> list[Item] | None:
         """Once all of the body has arrived, which this waits for. Raises OSError where it does not."""
 
@@ -64,6 +70,12 @@ class NoExchange:
         return b""
 
     def body_is_open(self) -> None:
+        return
+
+    def output_path(self) -> bytes:
+        return b""
+
+    def output_is_open(self) -> None:
         return
 
     def request_trailers(self) -> None:

@@ -135,7 +135,7 @@ class HttpGuest:
         for host, path, writable in prepared.preopens:
             base.wasi_config_preopen_dir(config, host, path, writable)
         self._give_body(config, scope.exchange)
-        library.wasi_config_set_stdout_custom(config, self._output, scope.context, None)
+        self._take_body(config, scope)
         return config
 
     def _give_body(self, config: Any, exchange: Exchange) -> None:
@@ -148,6 +148,13 @@ class HttpGuest:
             vector = Value()
             self._library.wasm_byte_vec_new(ctypes.addressof(vector), len(body), body)
             self._library.wasi_config_set_stdin_bytes(config, ctypes.addressof(vector))
+
+    def _take_body(self, config: Any, scope: HttpScope) -> None:
+        path = scope.exchange.output_path()
+        if path and self._library.wasi_config_set_stdout_file(config, path):
+            scope.exchange.output_is_open()
+        else:
+            self._library.wasi_config_set_stdout_custom(config, self._output, scope.context, None)
 
     def _take_output(self, context: int, data: int, size: int) -> int:
         try:

@@ -17,6 +17,7 @@ import grpc
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
+from sandbox.http.body_pipes import OUTPUTS_PER_WORKER
 from tests.real_node import RealNode, container_config, eventually, real_node
 
 GUEST = "http_minimal"
@@ -180,6 +181,34 @@ def test_a_head_has_no_body(served: Served) -> None:
     answer = served.say(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_head_of_much_writes_it_for_nobody(served: Served) -> None:
+    assert served.ask("/bytes?20000000", "HEAD") == (200, b"")
+    assert served.ask() == (200, b"hello\n")
+
+
+def test_more_answers_at_once_than_pipes(node: RealNode) -> None:
+    """All are begun before one is read on."""
+    size, count = 5_000_000, OUTPUTS_PER_WORKER + 8
+    with serving(node, "many-answers", workers=1) as served:
+        clients = [served.connect() for _ in range(count)]
+        for client in clients:
+            client.request("GET", f"/bytes?{size}")
+        answers = [client.getresponse() for client in clients]
+        assert [len(answer.read()) for answer in answers] == [size] * count
+        for client in clients:
+            client.close()
+
+
+def test_pipes_of_clients_that_went_away_are_used_again(node: RealNode) -> None:
+    with serving(node, "gone", workers=1) as served:
+        for number in range(2 * OUTPUTS_PER_WORKER):
+            with served.socket() as connection:
+                connection.sendall(b"GET /bytes?1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                connection.recv(1 + number % 2 * _MEBIBYTE)
+        for size in (10, _MEBIBYTE, 10 * _MEBIBYTE):
+            assert served.ask(f"/bytes?{size}") == (200, bytes(size))
 
 
 def test_a_trap_is_answered_500_and_logged_with_its_backtrace(served: Served) -> None:

@@ -3,11 +3,14 @@
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.cri_server.test_http_containers import Served, read_one, received, serving
 from tests.real_node import RealNode, eventually, real_node
+
+_TRIES = 30
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,16 @@ def test_one_that_waits_holds_up_nobody(served: Served) -> None:
             slow.recv(1)
         slow.settimeout(30)
         assert read_one(slow) == b"slept\n"
+
+
+def test_what_is_written_while_an_earlier_handler_ends_is_read(served: Served) -> None:
+    """Two at the same time, again and again: whichever thread leads has to read what those of others write."""
+    with ThreadPoolExecutor(2) as threads:
+        slow = [threads.submit(served.ask, "/slow?ms=15") for _ in range(_TRIES)]
+        for _ in range(_TRIES):
+            status, body = served.ask("/generate?bytes=3000000")
+            assert (status, len(body)) == (200, 3_000_000)
+        assert {each.result() for each in slow} == {(200, b"slept\n")}
 
 
 def test_what_it_prints_is_in_the_log(served: Served) -> None:
