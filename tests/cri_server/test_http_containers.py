@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 import grpc
 import pytest
 
+from cri_server.container_http import VARIABLE
 from cri_server.cri_v1 import api_pb2 as cri
 from sandbox.http.body_pipes import OUTPUTS_PER_WORKER
 from tests.real_node import RealNode, container_config, eventually, real_node
@@ -321,6 +322,19 @@ def test_its_port_is_taken_from_an_annotation_and_can_be_taken_once(node: RealNo
         second = node.call("CreateContainer", pod_sandbox_id=served.sandbox, config=config).container_id
         with pytest.raises(grpc.RpcError, match=f"cannot listen on its port {served.port}"):
             node.call("StartContainer", container_id=second)
+
+
+@pytest.mark.parametrize(("variables", "port"), [({VARIABLE: "0.0.0.0:8181"}, 8181), ({}, 9000)])
+def test_its_port_is_taken_from_its_environment_or_from_what_is_declared(
+    node: RealNode, variables: dict[str, str], port: int
+) -> None:
+    sandbox = node.run_pod("port", port_mappings=[cri.PortMapping(container_port=9000)])
+    try:
+        envs = [cri.KeyValue(key=name, value=value.encode()) for name, value in variables.items()]
+        container = node.start(sandbox, GUEST, envs=envs)
+        assert Served(node, node.address(sandbox), container, sandbox, port).ask() == (200, b"hello\n")
+    finally:
+        node.call("RemovePodSandbox", pod_sandbox_id=sandbox)
 
 
 def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:

@@ -7,7 +7,15 @@ import pytest
 from cri_server.errors import TooManyStreams
 from cri_server.streaming import reception
 from cri_server.streaming.server import StreamingServer
-from tests.cri_server.streaming.clients import SPDY_HEADERS, WEBSOCKET_HEADERS, asked, call, request, spdy
+from tests.cri_server.streaming.clients import (
+    SPDY_HEADERS,
+    WEBSOCKET_HEADERS,
+    SpdyClient,
+    asked,
+    call,
+    request,
+    spdy,
+)
 from tests.cri_server.streaming.conftest import Serve
 from tests.cri_server.streaming.local_processes import LocalTarget, port_target
 
@@ -108,6 +116,21 @@ def test_the_client_s_first_choice_that_is_spoken_here(serve: Serve, offered: st
         answer = await caller.answer()
         assert (answer.status, answer.headers["X-Stream-Protocol-Version"]) == (101, "v5.channel.k8s.io")
         caller.vanish()
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_frames_may_come_together_with_the_request(serve: Serve, method: str) -> None:
+    async def scenario(server: StreamingServer) -> None:
+        url = server.url(LocalTarget("echo", "hello").target(stderr=False))
+        caller = await call(url)
+        caller.send(request(url, V4, method))
+        client = SpdyClient(caller)
+        _, stdout = (client.open(streamtype=role) for role in ("error", "stdout"))
+        assert (await caller.answer()).status == 101
+        await client.receive_all()
+        assert client.received[stdout] == b"hello\n"
 
     serve(scenario)
 
