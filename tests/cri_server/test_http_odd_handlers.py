@@ -49,6 +49,12 @@ def test_a_response_that_is_not_given_is_seen_by_nobody(served: Served) -> None:
     assert served.ask("/rethought") == (200, b"odd\n")
 
 
+def test_no_request_finds_what_another_has_left_in_memory(served: Served) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = set(threads.map(lambda _: served.ask("/remembers"), range(60)))
+    assert answers == {(200, b"nothing\n")}
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_without_a_body_has_none_that_was_written_before(served: Served, status: int) -> None:
     answer = served.say(_CLOSING % b"/status?%d" % status)

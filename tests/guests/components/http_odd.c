@@ -3,7 +3,7 @@
 // `/goes-on` never ends after its whole answer; `/skips` asks for trailers without reading the body; every other
 // leaves it unread; `/stale-request`, `/stale-body` and `/twice` use what is gone; `/short` and `/long` write less and
 // more than they say; `/unfinished` drops its body; `/breaks` traps in the middle of it; `/refuses` answers by an error;
-// `/hungry` takes all memory; `/grants` tells which sockets it may have.
+// `/hungry` takes all memory; `/grants` tells which sockets it may have; `/remembers` what an instance before has left.
 
 #include "handler.h"
 
@@ -85,6 +85,19 @@ static const char *grants(void) {
     return told;
 }
 
+// Marks its memory, what it had from the beginning and what has grown, and tells whether it was marked already.
+static const char *remembered(void) {
+    static volatile char own;
+    char found = own;
+    own = 1;
+    volatile char *grown = (char *)(__builtin_wasm_memory_grow(0, PAGES) * 65536);
+    for (size_t i = 0; i < PAGES * 65536; i += 4096) {
+        found |= grown[i];
+        grown[i] = 1;
+    }
+    return found ? "something\n" : "nothing\n";
+}
+
 static void rethink(void) {
     struct answer first = begin(0);
     say(first, "what nobody is to see\n");
@@ -124,7 +137,7 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
     }
     if (is(&path, "/twice"))
         give(out, answer);
-    say(answer, is(&path, "/grants") ? grants() : "odd\n");
+    say(answer, is(&path, "/grants") ? grants() : is(&path, "/remembers") ? remembered() : "odd\n");
     if (is(&path, "/breaks")) {
         for (int pieces = 0; pieces < 50000; pieces++)
             say(answer, "piece\n");
