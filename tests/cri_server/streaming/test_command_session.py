@@ -386,6 +386,7 @@ def test_channels(serve: Serve, protocol: str) -> None:
     async def scenario(server: StreamingServer) -> None:
         target = LocalTarget("sh", "-c", "echo out; echo err >&2; exit 127").target()
         client = await websocket(server.url(target), protocol)
+        client.send(b"\0what nobody has asked for")
         await client.receive_all()
         assert client.messages[0] == b"\1", "the client is told that it is connected"
         assert (client.channel(1), client.channel(2)) == (b"out\n", b"err\n")
