@@ -20,7 +20,7 @@ func main() {
 		Args:    os.Args,
 		Env:     os.Environ(),
 		Dir:     workingDirectory(),
-		Stdin:   host.Stdin(),
+		Stdin:   host.Stdin,
 		Stdout:  program.Output{Writer: os.Stdout},
 		Stderr:  program.Output{Writer: os.Stderr},
 	}

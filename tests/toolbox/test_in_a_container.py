@@ -105,6 +105,20 @@ def test_a_command_by_its_name(node: RealNode, pod: str) -> None:
     assert (node.exited(container).exit_code, node.log(container)) == (0, ["hello World"])
 
 
+def test_every_run_has_words_variables_and_random_numbers_of_its_own(node: RealNode, pod: str) -> None:
+    script = 'echo "$GREETING" $(pwd) "$@"; mktemp -u /XXXXXXXXXX; echo $RANDOM$RANDOM$RANDOM$RANDOM'
+    printed = []
+    for word, place in (("one", "/tmp"), ("two", "/var")):
+        envs = [cri.KeyValue(key="GREETING", value=f"a={word} ü".encode())]
+        container = start(node, pod, "sh", "-c", script, "sh", word, "", envs=envs, working_dir=place)
+        node.exited(container)
+        said, *drawn = node.log(container)[-3:]  # the log is the next one's, too
+        node.call("RemoveContainer", container_id=container)
+        assert said == f"a={word} ü {place} {word} "
+        printed += drawn
+    assert len({*printed}) == 4
+
+
 def test_a_shell_by_its_path_speaks_of_itself_so(node: RealNode, pod: str) -> None:
     container = start(node, pod, "/bin/sh", "-c", "nothing")
     assert (node.exited(container).exit_code, node.log(container)) == (127, ["/bin/sh: nothing: not found"])

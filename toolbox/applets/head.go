@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +38,7 @@ func firstLines(output io.Writer, input io.Reader, count int64) error {
 			return ignoreEnd(err)
 		}
 	}
-	if file, isFile := program.Bare(input).(*os.File); isFile {
+	if file, isFile := program.Bare(input).(io.Seeker); isFile {
 		file.Seek(-int64(lines.Buffered()), io.SeekCurrent) // a pipe cannot be moved back
 	}
 	return nil

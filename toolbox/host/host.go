@@ -4,11 +4,13 @@ package host
 
 import (
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -89,4 +91,11 @@ func Dial(network string, address netip.AddrPort, patience time.Duration) (net.C
 }
 
 // Stdin is the standard input, which lets others run while it waits, where the host can do that.
-func Stdin() *os.File { return stdin() }
+var Stdin io.ReadSeeker = input{sync.OnceValue(stdin)}
+
+// input is prepared when it is read first: most commands do not.
+type input struct{ file func() *os.File }
+
+func (i input) Read(data []byte) (int, error) { return i.file().Read(data) }
+
+func (i input) Seek(offset int64, whence int) (int64, error) { return i.file().Seek(offset, whence) }

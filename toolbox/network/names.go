@@ -3,9 +3,10 @@ package network
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 	"strconv"
@@ -188,7 +189,9 @@ func encoded(text string, kind dnsmessage.Type) ([]byte, uint16, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("bad name %q", text)
 	}
-	identity := uint16(rand.Uint32())
+	var random [2]byte
+	rand.Read(random[:])
+	identity := binary.LittleEndian.Uint16(random[:])
 	message := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: identity, RecursionDesired: true},
 		Questions: []dnsmessage.Question{{Name: name, Type: kind, Class: dnsmessage.ClassINET}},

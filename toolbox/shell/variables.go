@@ -1,10 +1,11 @@
 package shell
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,7 +112,9 @@ func (e environ) Get(name string) expand.Variable {
 	case "SECONDS":
 		return text(strconv.Itoa(int(time.Since(e.start).Seconds())))
 	case "RANDOM":
-		return text(strconv.Itoa(rand.IntN(1 << 15)))
+		var random [2]byte
+		rand.Read(random[:])
+		return text(strconv.Itoa(int(binary.LittleEndian.Uint16(random[:]) >> 1)))
 	case "COLUMNS", "LINES":
 		if columns, rows := e.process.TerminalSize(); columns > 0 {
 			return text(strconv.Itoa(map[string]int{"COLUMNS": columns, "LINES": rows}[name]))
