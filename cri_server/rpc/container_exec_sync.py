@@ -10,11 +10,11 @@ from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.errors import ExecTimedOut
 from cri_server.exec_session import Wanted, check_command, execute, running_container
-from cri_server.output_capture import OutputCapture
+from cri_server.output_capture import read_output
 from cri_server.runtime import Runtime
 
 _MOST_BYTES = (16 << 20) - (64 << 10)
-"""Of both outputs: clients take no message of 16 MiB or more."""
+"""Of one output, as CRI has it, and of both together: clients take no message of 16 MiB or more."""
 
 
 async def exec_sync(runtime: Runtime, request: cri.ExecSyncRequest) -> cri.ExecSyncResponse:
@@ -33,13 +33,21 @@ async def exec_sync(runtime: Runtime, request: cri.ExecSyncRequest) -> cri.ExecS
 
 async def _execute(runtime: Runtime, container: Container, words: list[str]) -> cri.ExecSyncResponse:
     guest = await execute(runtime, container, words, Wanted())
-    capture = OutputCapture(_MOST_BYTES)
-    reading = asyncio.gather(capture.read(guest.ends.stdout), capture.read(guest.ends.stderr))
+    reading = asyncio.gather(*(read_output(end, _MOST_BYTES) for end in (guest.ends.stdout, guest.ends.stderr)))
     try:
         exit_code = await guest.wait()
-        stdout, stderr = await reading
+        stdout, stderr = _fitting(*await reading)
         return cri.ExecSyncResponse(stdout=stdout, stderr=stderr, exit_code=exit_code)
     finally:
         reading.cancel()
         await asyncio.shield(guest.end())
         await asyncio.gather(reading, return_exceptions=True)
+
+
+def _fitting(stdout: bytes, stderr: bytes) -> tuple[bytes, bytes]:
+    """In one message: the longer is cut, so that a flood of one hides nothing of the other."""
+    half = _MOST_BYTES // 2
+    return (
+        stdout[: _MOST_BYTES - min(len(stderr), half)],
+        stderr[: _MOST_BYTES - min(len(stdout), half)],
+    )

@@ -74,6 +74,12 @@ def test_a_guest_of_the_pod_is_sent_a_signal(pod: Pod) -> None:
         assert sleeping.wait() != 0
 
 
+def test_a_shell_knows_its_own_number(pod: Pod) -> None:
+    assert pod.says('ps -o pid,comm | sed -n "s/^ *$$ *//p"') == "sh\n"
+    killed = pod.run("kill -9 $$; echo still there")
+    assert (killed.stdout, b"exit code 137" in killed.stderr) == (b"", True)
+
+
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
@@ -162,6 +168,71 @@ def test_a_command_is_interrupted(screen: Screen, command: str) -> None:
     screen.type("typed", control("c"))
     screen.type("echo $?", ENTER)
     screen.shows("/ # echo $?", "130", "/ #")
+
+
+def test_a_job_is_stopped_and_continued(screen: Screen) -> None:
+    screen.type("sleep 1000", ENTER)
+    screen.shows_somewhere("sleep 1000")
+    screen.type(control("z"))
+    screen.shows("/ # sleep 1000", "^Z", f"[1]+  {'Stopped':25}  sleep 1000", "/ #")
+    screen.type("clear; bg; jobs; kill -STOP %1; jobs; kill %1; wait %1; echo $?", ENTER)
+    screen.shows(
+        "[1] sleep 1000 &",
+        f"[1]+  {'Running':25}  sleep 1000 &",
+        f"[1]+  {'Stopped (signal)':25}  sleep 1000",
+        "143",
+        "/ #",
+    )
+
+
+def test_what_is_typed_is_not_for_a_stopped_job(screen: Screen) -> None:
+    screen.type("cat | cat", ENTER, "one", ENTER)
+    screen.shows("one", "one")
+    screen.type(control("z"))
+    screen.shows("^Z", f"[1]+  {'Stopped':25}  cat|cat", "/ #")
+    screen.type("echo two", ENTER)
+    screen.shows("/ # echo two", "two", "/ #")
+    screen.type("fg", ENTER)
+    screen.shows("/ # fg", "cat|cat")
+    screen.type("three", ENTER)
+    screen.shows("/ # fg", "cat|cat", "three", "three")
+    screen.type(control("d"))
+    screen.shows("three", "/ #")
+    screen.type("echo $?; jobs", ENTER)
+    screen.shows("three", "/ # echo $?; jobs", "0", "/ #")
+
+
+def test_a_job_in_the_background_may_write_but_not_read(screen: Screen) -> None:
+    screen.type("(read line; echo got $line) > /tmp/read & until jobs -s | grep read; do sleep 0.1; done")
+    screen.type(ENTER)
+    screen.shows_somewhere("Stopped (tty input)")
+    screen.type("fg", ENTER, "words", ENTER)
+    screen.type("clear; cat /tmp/read", ENTER)
+    screen.shows("got words", "/ #")
+
+
+def test_a_stopped_job_says_nothing_until_it_is_continued(screen: Screen) -> None:
+    screen.type("yes > /tmp/yes", ENTER)
+    screen.shows_somewhere("yes > /tmp/yes")
+    screen.type(control("z"))
+    screen.shows_somewhere("Stopped")
+    screen.type("a=$(wc -c < /tmp/yes); sleep 0.1; b=$(wc -c < /tmp/yes); clear; echo $((b - a))", ENTER)
+    screen.shows("0", "/ #")
+    screen.type("bg; until [ $(wc -c < /tmp/yes) -gt $b ]; do sleep 0.1; done; kill -9 %yes; wait %1; echo $?", ENTER)
+    screen.shows("[1] yes >/tmp/yes &", "137", "/ #")
+
+
+def test_an_editor_is_stopped_and_continued(screen: Screen) -> None:
+    screen.type("vi /tmp/kept", ENTER)
+    screen.shows_somewhere("[New file]")
+    screen.type("itext", ESCAPE, control("z"))
+    screen.shows_somewhere(f"[1]+  {'Stopped':25}  vi /tmp/kept")
+    screen.type("clear", ENTER, "exit", ENTER)
+    screen.shows("/ # exit", "You have stopped jobs.", "/ #")
+    screen.type("fg", ENTER)
+    screen.shows_somewhere("text")
+    screen.type(":wq", ENTER, "clear; cat /tmp/kept", ENTER)
+    screen.shows("text", "/ #")
 
 
 def test_input_is_echoed_and_ends(screen: Screen) -> None:

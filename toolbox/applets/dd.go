@@ -31,7 +31,7 @@ func dd(process *program.Process) int {
 	}
 	defer input.Close()
 	defer output.Close()
-	records, partial, copied, err := plan.copy(input, output)
+	records, partial, copied, err := plan.copy(program.Input{Reader: input, Context: process.Context}, output)
 	if !plan.mute {
 		fmt.Fprintf(process.Stderr, "%d+%d records in\n%d+%d records out\n", records, partial, records, partial)
 		fmt.Fprintf(process.Stderr, "%d bytes copied\n", copied)

@@ -91,7 +91,7 @@ func (d *dumper) part(process *program.Process, names []string, skip, count stri
 	program.Go(func() {
 		defer writer.Close()
 		status = eachInput(process, names, func(_ string, input io.Reader) error {
-			if seeker, isFile := input.(*os.File); isFile && len(names) == 1 && skipped > 0 {
+			if seeker, isFile := program.Bare(input).(*os.File); isFile && len(names) == 1 && skipped > 0 {
 				if _, err := seeker.Seek(skipped, io.SeekStart); err == nil {
 					_, err := io.Copy(writer, input)
 					return ignoreClosed(err)

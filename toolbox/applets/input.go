@@ -36,5 +36,5 @@ func readInput(process *program.Process, name string, read func(string, io.Reade
 			return errIsDirectory // WASI would say that the descriptor is bad
 		}
 	}
-	return read(name, file)
+	return read(name, program.Input{Reader: file, Context: process.Context})
 }

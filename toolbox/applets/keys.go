@@ -12,6 +12,29 @@ import (
 type keyReader struct {
 	process *program.Process
 	pending string
+	release func() // of the terminal
+}
+
+const keySuspend = "\x1a"
+
+// takeScreen begins with an empty screen, behind which the former one is kept.
+func (k *keyReader) takeScreen() {
+	k.release = k.process.RawTerminal()
+	k.process.Terminal.WriteRaw([]byte("\x1b[?1049h"))
+}
+
+func (k *keyReader) giveScreen() {
+	k.process.Terminal.WriteRaw([]byte("\x1b[?1049l"))
+	k.process.Terminal.Unread(k.pending)
+	k.pending = ""
+	k.release()
+}
+
+// suspend is ^Z: it returns when a shell has continued the command.
+func (k *keyReader) suspend() {
+	k.giveScreen()
+	k.process.Suspend()
+	k.takeScreen()
 }
 
 func (k *keyReader) next() (string, error) {

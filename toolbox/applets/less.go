@@ -34,19 +34,20 @@ func less(process *program.Process) int {
 	status := eachInput(process, names, func(_ string, input io.Reader) error {
 		return eachLine(input, func(line string) error { view.lines = append(view.lines, line); return nil })
 	})
-	release := process.Terminal.Raw()
-	defer release()
+	view.keys.takeScreen()
+	defer view.keys.giveScreen()
 	view.run()
 	return status
 }
 
 func (p *pager) run() {
-	p.write("\x1b[?1049h")
-	defer p.write("\x1b[?1049l")
 	for {
 		p.show()
 		key, err := p.keys.next()
-		if err != nil || !p.heed(key) {
+		switch {
+		case err == nil && key == keySuspend:
+			p.keys.suspend()
+		case err != nil || !p.heed(key):
 			return
 		}
 	}

@@ -144,7 +144,7 @@ type flushed struct {
 
 func (f flushed) Write(data []byte) (int, error) {
 	count, err := f.Writer.Write(data)
-	if _, isFile := f.input.(*os.File); !isFile && err == nil {
+	if _, isFile := program.Bare(f.input).(*os.File); !isFile && err == nil {
 		err = f.Flush()
 	}
 	return count, err

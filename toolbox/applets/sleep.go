@@ -33,6 +33,7 @@ func sleepFor(ctx context.Context, length time.Duration) int {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		program.Yield(ctx) // it may be stopped
 		return 0
 	case <-ctx.Done():
 		return program.EndedBy(ctx)

@@ -26,7 +26,7 @@ func tail(process *program.Process) int {
 
 // startAnew goes to the beginning of a file that has been cut off meanwhile.
 func startAnew(input io.Reader) {
-	file, isFile := input.(*os.File)
+	file, isFile := program.Bare(input).(*os.File)
 	if !isFile {
 		return
 	}

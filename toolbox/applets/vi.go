@@ -54,15 +54,17 @@ func vi(process *program.Process) int {
 			return process.FailAt(edit.name, err)
 		}
 	}
-	release := process.Terminal.Raw()
-	defer release()
-	edit.write("\x1b[?1049h")
-	defer edit.write("\x1b[?1049l")
+	edit.keys.takeScreen()
+	defer edit.keys.giveScreen()
 	for !edit.ended {
 		edit.show()
 		key, err := edit.keys.next()
 		if err != nil {
 			return 1
+		}
+		if key == keySuspend {
+			edit.keys.suspend()
+			continue
 		}
 		edit.heed(key)
 	}

@@ -11,17 +11,6 @@ import (
 	"wasmlet.dev/toolbox/terminal"
 )
 
-// ErrInterrupted is why a context is done whose command was ended by ^C.
-var ErrInterrupted = errors.New("interrupted")
-
-// EndedBy is the exit status of a command whose context is done.
-func EndedBy(ctx context.Context) int {
-	if context.Cause(ctx) == ErrInterrupted {
-		return Interrupted
-	}
-	return Terminated
-}
-
 // Output ends the command that writes where nobody reads any more, as SIGPIPE does, or when its context is done.
 type Output struct {
 	io.Writer
@@ -49,11 +38,28 @@ func (i Input) Read(data []byte) (int, error) {
 	if !waits {
 		return i.Reader.Read(data)
 	}
-	count, err := reader.ReadContext(i.Context, data)
-	if i.Context.Err() != nil && count == 0 {
-		Exit(EndedBy(i.Context))
+	for {
+		waiting, release := whileForeground(i.Context)
+		count, err := reader.ReadContext(waiting, data)
+		wasStopped := waiting.Err() != nil && i.Context.Err() == nil
+		release()
+		switch {
+		case count > 0 || (err == nil && !wasStopped) || err == io.EOF:
+			return count, err
+		case i.Context.Err() != nil:
+			Exit(EndedBy(i.Context))
+		case !wasStopped:
+			return count, err
+		}
 	}
-	return count, err
+}
+
+// whileForeground is done when the command may read from the terminal no longer: it has ended, or is stopped.
+func whileForeground(ctx context.Context) (waiting context.Context, release func()) {
+	running := awaitForeground(ctx)
+	waiting, cancel := context.WithCancel(ctx)
+	unlink := context.AfterFunc(running, cancel)
+	return waiting, func() { unlink(); cancel() }
 }
 
 // Bare is what is read from or written to behind all that stands before it.
@@ -81,10 +87,11 @@ var (
 )
 
 // Yield lets the others run, which nothing else makes a busy command do: there is one thread, and it is not shared by
-// time. It ends the command whose context is done.
+// time. The command whose context is done ends here, and one that is stopped waits.
 func Yield(ctx context.Context) { yield(ctx) }
 
 func yield(ctx context.Context) {
+	awaitRunning(ctx)
 	if ctx != nil && ctx.Err() != nil {
 		Exit(EndedBy(ctx))
 	}
@@ -95,6 +102,7 @@ func yield(ctx context.Context) {
 	if now := time.Now(); now.Sub(began) > slice {
 		time.Sleep(time.Microsecond) // a moment for those who wait for keys and sockets
 		began = time.Now()
+		awaitRunning(ctx)
 		if ctx != nil && ctx.Err() != nil {
 			Exit(EndedBy(ctx))
 		}

@@ -123,9 +123,26 @@ func (p *Process) Keys() *Keys {
 	keys := &Keys{release: func() {}}
 	if p.Terminal != nil && p.IsTerminal(0) {
 		keys.terminal = p.Terminal
-		keys.release = p.Terminal.Raw()
+		keys.release = p.RawTerminal()
 	}
 	return keys
+}
+
+// RawTerminal gives the terminal's keys to the command as they are typed, until it releases them. In the background it
+// waits for the foreground.
+func (p *Process) RawTerminal() (release func()) {
+	awaitForeground(p.Context)
+	return p.Terminal.Raw()
+}
+
+// Suspend stops the command where a shell can continue it, as SIGTSTP does, and returns when that is done.
+func (p *Process) Suspend() { suspend(p.Context) }
+
+func suspend(ctx context.Context) {
+	if group := groupOf(ctx); group != nil {
+		group.Stop(TerminalStop)
+		awaitForeground(ctx)
+	}
 }
 
 // Keys come from a terminal, or never where there is none.
@@ -158,6 +175,11 @@ func (k *Keys) Wait(ctx context.Context, patience time.Duration) (text string, s
 		return "", 1
 	case strings.ContainsRune(text, 3):
 		return "", Interrupted
+	case strings.ContainsRune(text, 26):
+		k.release()
+		suspend(ctx)
+		k.release = k.terminal.Raw()
+		return "", 0
 	}
 	return text, 0
 }

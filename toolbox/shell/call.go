@@ -102,7 +102,7 @@ func (s *Shell) runWithoutFunctions(args []string) error {
 		s.status = main(s.asProcess(args...)) // where nobody reads any more, the shell itself ends
 		return nil
 	}
-	return s.runFile(args)
+	return s.inForeground(func(outer *Shell) error { return outer.runFile(args) })
 }
 
 // builtinApplet is a command that every shell has in itself, whatever the files say.

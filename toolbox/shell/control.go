@@ -5,6 +5,7 @@ type control struct {
 	kind    controlKind
 	levels  int  // loops to leave or to continue, the innermost is 1
 	isError bool // something failed: where somebody types, the shell goes on
+	stopped *job // was stopped, and is left behind
 }
 
 type controlKind int

@@ -22,8 +22,10 @@ func (s *Shell) interact() error {
 			s.runLine(string(content))
 		}
 	}
+	defer s.jobs.endStopped()
+	warned := false
 	for {
-		s.tellEnded()
+		s.tellChanged()
 		text, err := s.readCommand()
 		switch {
 		case errors.Is(err, errInterrupted):
@@ -31,19 +33,34 @@ func (s *Shell) interact() error {
 			continue
 		case err == io.EOF:
 			fmt.Fprintln(s.streams.writer(2))
+			if warned = s.warn(warned); warned {
+				continue
+			}
 			return nil
 		case err != nil:
 			return nil // whoever sat there has gone
 		}
-		if leaves := s.runLine(text); leaves {
+		leaves := s.runLine(text)
+		if !leaves {
+			warned = false
+		} else if warned = s.warn(warned); !warned {
 			return exit
 		}
 	}
 }
 
+// warn keeps somebody from leaving stopped jobs unawares: the second time it does not.
+func (s *Shell) warn(warned bool) bool {
+	if warned || !s.jobs.hasStopped() {
+		return false
+	}
+	fmt.Fprintln(s.streams.writer(2), "You have stopped jobs.")
+	return true
+}
+
 // readCommand reads as many lines as a command has.
 func (s *Shell) readCommand() (string, error) {
-	release := s.process.Terminal.Raw() // also between the lines
+	release := s.process.RawTerminal() // also between the lines
 	defer release()
 	text := ""
 	for {
@@ -75,9 +92,11 @@ func (s *Shell) runLine(text string) (leaves bool) {
 	before := s.process.Context
 	ctx, cancel := context.WithCancelCause(before)
 	former := s.process.Terminal.OnInterrupt(func() { cancel(program.ErrInterrupted) })
+	formerly := s.process.Terminal.OnSuspend(nil) // what the shell does itself cannot be stopped
 	s.process.Context = ctx
 	defer func() {
 		s.process.Terminal.OnInterrupt(former)
+		s.process.Terminal.OnSuspend(formerly)
 		s.process.Context = before
 		cancel(nil)
 	}()

@@ -1,97 +1,173 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"wasmlet.dev/toolbox/host"
 	"wasmlet.dev/toolbox/program"
 )
 
-// jobs are the commands that were started with &, by numbers that stand for process ids.
+// jobs are the commands that were started with &, and those that were stopped. None is forgotten, so that its status can
+// be waited for.
 type jobs struct {
-	started []*job
-	first   int // number of the first
-	parent  *jobs
+	known  []*job
+	behind *job // the last that was started with &
+	order  int  // counts what makes a job the current one
+	parent *jobs
 }
 
+// job is a pipeline, a command or a part of a script: a process group elsewhere.
 type job struct {
+	id     int // stands for a process id
+	number int // [1]
+	order  int // when it was stopped or began to run in the background: the last such is the current job
 	cancel context.CancelCauseFunc
+	group  *program.Group
 	done   chan struct{}
 	status int
 	text   string
-	told   bool // its end was shown
+	told   string // the state that was shown last
 }
 
-// Numbers of guests are those of the kernel, which are below; a job's number can be no guest's.
+// Numbers of guests are those of the kernel, which are below; a job's can be no guest's.
 const firstJob = 1<<22 + 1
 
-func (s *Shell) startJob(statement *syntax.Stmt) {
+// newJob is a part of the shell in a group of its own, which has not begun.
+func (s *Shell) newJob(text string) (*job, *Shell) {
 	inner := s.subshell()
-	inner.streams[0] = stream{reader: nothing{}}
-	started := &job{done: make(chan struct{}), text: printed(statement)}
-	inner.process.Context, started.cancel = context.WithCancelCause(context.WithoutCancel(s.process.Context))
-	if s.sits == nil { // where nobody types, a job ends with its shell
-		inner.process.Context, started.cancel = context.WithCancelCause(s.process.Context)
+	made := &job{done: make(chan struct{}), text: text, group: program.NewGroup()}
+	ctx := s.process.Context
+	if s.sits != nil { // where nobody types, a job ends with its shell
+		ctx = context.WithoutCancel(ctx)
 	}
-	s.jobs.started = append(s.jobs.started, started)
+	inner.process.Context, made.cancel = context.WithCancelCause(ctx)
+	if s.sits != nil {
+		inner.process.Context = program.WithGroup(inner.process.Context, made.group)
+		inner.streams = inner.streams.under(inner.process.Context)
+	}
+	return made, inner
+}
+
+func (j *job) run(inner *Shell, part func() error) {
+	go func() {
+		defer close(j.done)
+		j.status = inner.finish(part)
+	}()
+}
+
+func (s *Shell) startJob(statement *syntax.Stmt) {
 	foreground := *statement
 	foreground.Background = false
-	go func() {
-		defer close(started.done)
-		started.status = inner.finish(func() error { return inner.statement(&foreground) })
-	}()
+	started, inner := s.newJob(printed(&foreground))
+	if s.sits == nil {
+		inner.streams[0] = stream{reader: nothing{}}
+	}
+	s.jobs.add(started)
+	s.jobs.behind = started
+	started.run(inner, func() error { return inner.statement(&foreground) })
 	if s.sits != nil {
-		fmt.Fprintf(s.streams.writer(2), "[%d] %s\n", len(s.jobs.started), s.jobs.last())
+		fmt.Fprintf(s.streams.writer(2), "[%d] %d\n", started.number, started.id)
 	}
 	s.status = 0
 }
 
-func printed(statement *syntax.Stmt) string {
+func printed(node syntax.Node) string {
 	var text strings.Builder
-	syntax.NewPrinter(syntax.Minify(true)).Print(&text, statement)
-	return strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(text.String(), "\n", "; ")), "&")
+	syntax.NewPrinter(syntax.Minify(true)).Print(&text, node)
+	return strings.TrimSpace(strings.ReplaceAll(text.String(), "\n", "; "))
 }
 
 // inherited is what a subshell sees: $! stays what it was, but the jobs are not its own.
 func (j *jobs) inherited() *jobs { return &jobs{parent: j} }
 
-// last is the number of the job that was started last, "" if there was none.
+func (j *jobs) add(added *job) {
+	highest := 0
+	for _, each := range j.listed() {
+		highest = max(highest, each.number)
+	}
+	added.number, added.id = highest+1, firstJob+len(j.known)
+	j.known = append(j.known, added)
+	j.makeCurrent(added)
+}
+
+func (j *jobs) makeCurrent(it *job) {
+	j.order++
+	it.order = j.order
+}
+
+// listed are those whose end has not been told, by their numbers.
+func (j *jobs) listed() []*job {
+	var listed []*job
+	for _, each := range j.known {
+		if each.told != ended {
+			listed = append(listed, each)
+		}
+	}
+	return listed
+}
+
+// last is the id of the job that was started with & last, "" if there was none.
 func (j *jobs) last() string {
 	switch {
-	case len(j.started) > 0:
-		return strconv.Itoa(len(j.started) - 1 + firstJob)
+	case j.behind != nil:
+		return strconv.Itoa(j.behind.id)
 	case j.parent != nil:
 		return j.parent.last()
 	}
 	return ""
 }
 
-// find knows a job by its number, or as %1, %%, %+ and %NAME.
-func (j *jobs) find(number string) *job {
-	if name, isJob := strings.CutPrefix(number, "%"); isJob {
+// current are the jobs that + and - stand for, as far as there are such: the last that was stopped, else the last that
+// was started.
+func (j *jobs) current() []*job {
+	listed := j.listed()
+	slices.SortStableFunc(listed, func(one, other *job) int {
+		if one.isStopped() != other.isStopped() {
+			return cmp.Compare(other.rank(), one.rank())
+		}
+		return cmp.Compare(other.order, one.order)
+	})
+	return listed[:min(2, len(listed))]
+}
+
+func (j *job) rank() int {
+	if j.isStopped() {
+		return 1
+	}
+	return 0
+}
+
+// find knows a job by its id, or as %1, %%, %+, %-, %NAME and %?TEXT.
+func (j *jobs) find(word string) *job {
+	if name, isJob := strings.CutPrefix(word, "%"); isJob {
 		return j.named(name)
 	}
-	index, err := strconv.Atoi(number)
-	if err != nil || index < firstJob || index >= firstJob+len(j.started) {
+	id, err := strconv.Atoi(word)
+	if err != nil || id < firstJob || id >= firstJob+len(j.known) {
 		return nil
 	}
-	return j.started[index-firstJob]
+	return j.known[id-firstJob]
 }
 
 func (j *jobs) named(name string) *job {
-	if name == "" || name == "%" || name == "+" {
-		name = strconv.Itoa(len(j.started))
+	place := strings.Index("+-", name)
+	if name == "" || name == "%" {
+		place = 0
 	}
-	if index, err := strconv.Atoi(name); err == nil && index > 0 && index <= len(j.started) {
-		return j.started[index-1]
+	if current := j.current(); place >= 0 && place < len(current) {
+		return current[place]
 	}
-	for _, each := range j.started {
-		if strings.HasPrefix(each.text, name) {
+	number, _ := strconv.Atoi(name)
+	for _, each := range j.listed() {
+		part, isPart := strings.CutPrefix(name, "?")
+		if each.number == number || (place < 0 && number == 0 && strings.HasPrefix(each.text, name)) ||
+			(isPart && strings.Contains(each.text, part)) {
 			return each
 		}
 	}
@@ -107,161 +183,154 @@ func (j *job) hasEnded() bool {
 	}
 }
 
+func (j *job) isStopped() bool { return !j.hasEnded() && j.group.StoppedBy() != 0 }
+
+const ended = "ended"
+
+// state is what there is to tell of it, once of each.
 func (j *job) state() string {
 	switch {
-	case !j.hasEnded():
-		return "Running"
-	case j.status == 0:
+	case j.hasEnded():
+		return ended
+	case j.isStopped():
+		return "stopped"
+	}
+	return "running"
+}
+
+func (j *job) stateInWords() string {
+	if !j.hasEnded() {
+		switch j.group.StoppedBy() {
+		case 0:
+			return "Running"
+		case program.Stopped:
+			return "Stopped (signal)"
+		case program.TerminalInput:
+			return "Stopped (tty input)"
+		}
+		return "Stopped"
+	}
+	switch j.status {
+	case 0:
 		return "Done"
-	case j.status == program.Terminated:
+	case program.Terminated:
 		return "Terminated"
+	case 128 + int(program.Killed):
+		return "Killed"
+	case program.Interrupted:
+		return "Interrupt"
 	}
 	return fmt.Sprintf("Done(%d)", j.status)
 }
 
+// listJobs is jobs [-lprs] [JOB ...].
 func (s *Shell) listJobs(args []string) error {
 	s.status = 0
-	for index, each := range s.jobs.started {
-		if each.told {
+	options := ""
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		options += args[0][1:]
+		args = args[1:]
+	}
+	own := s.jobs
+	for own.parent != nil && len(own.known) == 0 { // POSIX: $(jobs -p) tells of the jobs of this shell
+		own = own.parent
+	}
+	shown := own.listed()
+	if len(args) > 0 {
+		shown = nil
+		for _, word := range args {
+			if found := s.findJob("jobs", word); found != nil {
+				shown = append(shown, found)
+			}
+		}
+	}
+	for _, each := range shown {
+		switch {
+		case strings.Contains(options, "r") && each.state() != "running", strings.Contains(options, "s") && !each.isStopped():
+			continue
+		case strings.Contains(options, "p"):
+			fmt.Fprintln(s.streams.writer(1), each.id)
 			continue
 		}
-		each.told = each.hasEnded()
-		if len(args) > 0 && args[0] == "-p" {
-			fmt.Fprintln(s.streams.writer(1), index+firstJob)
-			continue
-		}
-		s.showJob(1, index)
+		s.showJob(1, each, strings.Contains(options, "l"))
 	}
 	return nil
 }
 
-func (s *Shell) showJob(descriptor, index int) {
-	mark := " "
-	if index == len(s.jobs.started)-1 {
-		mark = "+"
+// findJob complains where there is none.
+func (s *Shell) findJob(command, word string) *job {
+	found := s.jobs.find(word)
+	if found == nil || (found.told == ended && command != "wait") {
+		s.fail("%s: %s: no such job", command, word)
+		return nil
 	}
-	each := s.jobs.started[index]
-	fmt.Fprintf(s.streams.writer(descriptor), "[%d]%s  %-25s  %s\n", index+1, mark, each.state(), each.text)
+	return found
 }
 
-// tellEnded shows the jobs that have ended since.
-func (s *Shell) tellEnded() {
-	for index, each := range s.jobs.started {
-		if !each.told && each.hasEnded() {
-			each.told = true
-			s.showJob(2, index)
+func (s *Shell) showJob(descriptor int, shown *job, withID bool) {
+	mark, id := " ", ""
+	for index, each := range s.jobs.current() {
+		if each == shown {
+			mark = "+-"[index : index+1]
+		}
+	}
+	if withID {
+		id = fmt.Sprintf("%d ", shown.id)
+	}
+	text := shown.text
+	if shown.state() == "running" {
+		text += " &"
+	}
+	fmt.Fprintf(s.streams.writer(descriptor), "[%d]%s  %s%-25s  %s\n", shown.number, mark, id, shown.stateInWords(), text)
+	shown.told = shown.state()
+}
+
+// tellChanged shows the jobs that have ended or were stopped since.
+func (s *Shell) tellChanged() {
+	for _, each := range s.jobs.listed() {
+		if state := each.state(); state != each.told && state != "running" {
+			s.showJob(2, each, false)
 		}
 	}
 }
 
-// await waits for a job, or until ^C.
+// await waits for a job, or until ^C. It does not wait for what is stopped.
 func (s *Shell) await(each *job) bool {
 	select {
 	case <-each.done:
-		return true
+		each.told = ended
+		s.status = each.status
+	case <-each.group.Stopped():
+		s.status = stoppedStatus(each)
 	case <-s.process.Context.Done():
+		s.status = program.EndedBy(s.process.Context)
 		return false
 	}
+	return true
 }
+
+func stoppedStatus(it *job) int { return 128 + int(it.group.StoppedBy()) }
 
 func (s *Shell) wait(args []string) error {
 	s.status = 0
 	if len(args) == 0 {
-		for _, each := range s.jobs.started {
+		for _, each := range s.jobs.listed() {
 			if !s.await(each) {
-				s.status = program.EndedBy(s.process.Context)
 				return nil
 			}
-			each.told = true
 		}
+		s.status = 0
 	}
-	for _, number := range args {
-		found := s.jobs.find(number)
+	for _, word := range args {
+		found := s.jobs.find(word)
 		if found == nil {
-			s.complain("wait: %s is no job of this shell", number)
+			s.complain("wait: %s is no job of this shell", word)
 			s.status = program.NotFound
 			continue
 		}
 		if !s.await(found) {
-			s.status = program.EndedBy(s.process.Context)
 			return nil
 		}
-		found.told = true
-		s.status = found.status
 	}
 	return nil
-}
-
-// fg waits for a job, and ends it on ^C.
-func (s *Shell) fg(args []string) error {
-	number := "%%"
-	if len(args) > 0 {
-		number = args[0]
-	}
-	found := s.jobs.find(number)
-	if found == nil || found.hasEnded() {
-		s.fail("fg: %s: no such job", strings.TrimPrefix(number, "%%"))
-		return nil
-	}
-	fmt.Fprintln(s.streams.writer(1), found.text)
-	if !s.await(found) {
-		found.cancel(program.ErrInterrupted)
-		<-found.done
-	}
-	found.told = true
-	s.status = found.status
-	return nil
-}
-
-// bg has nothing to do: a job is not stopped.
-func (s *Shell) bg(args []string) error {
-	s.fail("bg: no job of this shell is stopped")
-	return nil
-}
-
-// kill ends jobs, and sends signals to the guests of the pod.
-func (s *Shell) kill(args []string) error {
-	if len(args) > 0 && args[0] == "-l" {
-		return s.runApplet(append([]string{"kill"}, args...))
-	}
-	signal, numbers := "15", args
-	for len(numbers) > 0 && len(numbers[0]) > 1 && numbers[0][0] == '-' {
-		signal, numbers = numbers[0][1:], numbers[1:]
-		if (signal == "s" || signal == "n") && len(numbers) > 0 {
-			signal, numbers = numbers[0], numbers[1:]
-		}
-	}
-	name, known := signalName(signal)
-	if !known {
-		s.fail("kill: bad signal name '%s'", signal)
-		return nil
-	}
-	s.status = 0
-	if len(numbers) == 0 {
-		s.fail("kill: you need to specify whom to kill")
-	}
-	for _, number := range numbers {
-		if found := s.jobs.find(number); found != nil {
-			if name != "EXIT" { // 0 asks only whether it is there
-				found.cancel(nil)
-			}
-			continue
-		}
-		process, err := strconv.Atoi(number)
-		if err != nil {
-			s.fail("kill: invalid number '%s'", number)
-		} else if err := host.Kill(process, signalNumber(name)); err != nil {
-			s.fail("kill: can't kill pid %d: %s", process, program.Reason(err))
-		}
-	}
-	return nil
-}
-
-func signalNumber(name string) int {
-	for number, each := range signalNames {
-		if each == name {
-			return number
-		}
-	}
-	return 0
 }

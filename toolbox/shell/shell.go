@@ -33,6 +33,7 @@ type Shell struct {
 	sits      *seat             // nil: nobody types
 	start     time.Time
 	line      int
+	now       *syntax.Stmt // is run
 	// Where getopts stands within a word, as long as OPTIND is what it left.
 	getoptsIndex string
 	getoptsPlace int

@@ -27,7 +27,7 @@ func (s *Shell) statement(statement *syntax.Stmt) error {
 	if s.options.noExec {
 		return nil
 	}
-	s.line = int(statement.Pos().Line())
+	s.line, s.now = int(statement.Pos().Line()), statement
 	if statement.Background {
 		s.startJob(statement)
 		return nil
@@ -55,7 +55,7 @@ func (s *Shell) withoutChecks(run func() error) error {
 	return run()
 }
 
-func (s *Shell) redirected(statement *syntax.Stmt) error {
+func (s *Shell) redirected(statement *syntax.Stmt) (err error) {
 	if len(statement.Redirs) == 0 {
 		return s.command(statement.Cmd)
 	}
@@ -72,7 +72,7 @@ func (s *Shell) redirected(statement *syntax.Stmt) error {
 	}
 	defer func() {
 		s.streams = former
-		closeAll(files)
+		closeAfter(err, files)
 	}()
 	return s.command(statement.Cmd)
 }
@@ -137,15 +137,17 @@ func (s *Shell) then(err error) error {
 }
 
 func (s *Shell) inSubshell(statements []*syntax.Stmt) error {
-	inner := s.subshell()
-	s.status = inner.finish(func() error { return inner.statements(statements) })
-	return nil
+	return s.inForeground(func(outer *Shell) error {
+		inner := outer.subshell()
+		outer.status = inner.finish(func() error { return inner.statements(statements) })
+		return nil
+	})
 }
 
 func (s *Shell) binary(command *syntax.BinaryCmd) error {
 	switch command.Op {
 	case syntax.Pipe, syntax.PipeAll:
-		return s.then(s.pipeline(command))
+		return s.then(s.inForeground(func(outer *Shell) error { return outer.pipeline(command) }))
 	}
 	if err := s.withoutChecks(func() error { return s.statement(command.X) }); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"context"
 	"io"
 	"syscall"
 
@@ -18,6 +19,19 @@ type stream struct {
 
 func standardStreams(process *program.Process) streams {
 	return streams{{reader: process.Stdin}, {writer: process.Stdout}, {writer: process.Stderr}}
+}
+
+// under are the same for the commands of a job, which wait there while it is stopped.
+func (s streams) under(ctx context.Context) streams {
+	for number := range s {
+		if s[number].reader != nil {
+			s[number].reader = program.Input{Reader: s[number].reader, Context: ctx}
+		}
+		if s[number].writer != nil {
+			s[number].writer = program.Output{Writer: s[number].writer, Context: ctx}
+		}
+	}
+	return s
 }
 
 func (s *streams) reader(number int) io.Reader {

@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
+
+	"wasmlet.dev/toolbox/host"
 )
 
 func (s *Shell) importEnvironment() {
@@ -104,7 +107,7 @@ func (e environ) Get(name string) expand.Variable {
 	case "?":
 		return text(strconv.Itoa(e.status))
 	case "$":
-		return text("1")
+		return text(strconv.Itoa(ownNumber()))
 	case "PPID":
 		return text("0")
 	case "LINENO":
@@ -156,3 +159,14 @@ func (e environ) Set(name string, variable expand.Variable) error {
 	}
 	return e.assign(name, variable.Str)
 }
+
+// ownNumber is that of this program as ps shows it, 1 where nobody tells.
+var ownNumber = sync.OnceValue(func() int {
+	guests, _ := host.Guests()
+	for _, each := range guests {
+		if each.Self == 1 {
+			return each.Process
+		}
+	}
+	return 1
+})

@@ -31,6 +31,7 @@ type Terminal struct {
 	line    []byte        // typed, not yet entered
 	raw     int
 	onBreak func()
+	onPause func()
 }
 
 // New makes a terminal of the raw input and output of one.
@@ -98,7 +99,13 @@ func (t *Terminal) typed(key byte) {
 		trimmed := strings.TrimRight(string(t.line), " \t")
 		t.erase(utf8.RuneCount(t.line[strings.LastIndexAny(trimmed, " \t")+1:]))
 	case suspend:
-		t.echo("^Z")
+		if t.onPause == nil {
+			t.echo("^Z")
+			return
+		}
+		t.echo("^Z\r\n")
+		t.line, t.ready = nil, nil
+		t.onPause()
 	default:
 		t.line = append(t.line, key)
 		if key < ' ' && key != '\t' {
@@ -148,6 +155,10 @@ func (t *Terminal) Read(data []byte) (int, error) {
 func (t *Terminal) ReadContext(ctx context.Context, data []byte) (int, error) {
 	for {
 		t.lock.Lock()
+		if ctx.Err() != nil { // what is there is for whoever reads next
+			t.lock.Unlock()
+			return 0, ctx.Err()
+		}
 		if len(t.ready) > 0 {
 			count, err := t.take(data)
 			t.lock.Unlock()
@@ -179,6 +190,15 @@ func (t *Terminal) take(data []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return count, nil
+}
+
+// Unread gives keys back that were read in raw mode, for whoever reads next.
+func (t *Terminal) Unread(keys string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if keys != "" {
+		t.ready = append([][]byte{[]byte(keys)}, t.ready...)
+	}
 }
 
 // ReadKeys waits for keys, at most so long (0: for ever). Nothing is read when the time is over.
@@ -239,6 +259,14 @@ func (t *Terminal) OnInterrupt(do func()) (former func()) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	former, t.onBreak = t.onBreak, do
+	return former
+}
+
+// OnSuspend says what ^Z does then; nil: nothing. It gives back what it did before.
+func (t *Terminal) OnSuspend(do func()) (former func()) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	former, t.onPause = t.onPause, do
 	return former
 }
 

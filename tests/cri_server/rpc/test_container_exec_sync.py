@@ -203,8 +203,15 @@ def test_a_client_that_goes_away_ends_it(node: RealNode, container: str) -> None
 
 def test_output_beyond_a_message_is_discarded(node: RealNode, container: str) -> None:
     code, stdout, stderr = exec_sync(node, container, "sh", "-c", "head -c 20000000 /dev/zero; echo end >&2; exit 4")
-    assert (code, stderr) == (4, b"")
+    assert (code, stderr) == (4, b"end\n")
     assert 16_000_000 < len(stdout) < 16 << 20
+
+
+def test_a_message_holds_as_much_of_either_output(node: RealNode, container: str) -> None:
+    script = "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"
+    code, stdout, stderr = exec_sync(node, container, "sh", "-c", script)
+    assert (code, len(stdout)) == (0, len(stderr))
+    assert 16_000_000 < len(stdout + stderr) < 16 << 20
 
 
 def test_many_at_once(node: RealNode, container: str) -> None:
