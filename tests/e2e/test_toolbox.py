@@ -166,6 +166,7 @@ def test_a_command_is_interrupted(screen: Screen, command: str) -> None:
     screen.type(command, ENTER)
     screen.shows_somewhere(command)
     screen.type("typed", control("c"))
+    screen.shows("/ #")
     screen.type("echo $?", ENTER)
     screen.shows("/ # echo $?", "130", "/ #")
 
