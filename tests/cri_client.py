@@ -49,8 +49,12 @@ class CriClient:
 
     def stream(self, name: str, request: Message, timeout: float = 60) -> list[Any]:
         """All responses of a streaming method."""
+        return list(self.open(name, request, timeout))
+
+    def open(self, name: str, request: Message, timeout: float = 60) -> Any:
+        """The call of a streaming method, to be read response by response or cancelled."""
         path, write, read = _types(name)
-        return list(self._channel.unary_stream(path, write, read)(request, timeout=timeout))
+        return self._channel.unary_stream(path, write, read)(request, timeout=timeout)
 
 
 class AsyncCriClient:

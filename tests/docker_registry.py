@@ -1,6 +1,5 @@
 """The distribution registry of Docker, as Debian packages it, on a free port of loopback."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import requests
 
+from tests.free_port import free_port
 from tests.prerequisites import require_tool
 
 _SECONDS_TO_START = 30
@@ -32,7 +32,7 @@ _AUTH = """auth:
 def docker_registry(folder: Path, password: bool = False) -> Iterator[str]:
     """Its ``host:port``. ``password``: it wants ``me`` and ``secret``. Skips the test where there is none."""
     program = require_tool("docker-registry")
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
     more = _AUTH.format(folder=folder) if password else ""
     (folder / "passwords").write_text(_HTPASSWD)
@@ -47,20 +47,13 @@ def docker_registry(folder: Path, password: bool = False) -> Iterator[str]:
         process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
-
-
 def _wait_until_serving(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while True:
         try:
             requests.get(f"http://{address}/v2/", timeout=5)
             return
-        except requests.ConnectionError:
+        except requests.RequestException:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"docker-registry does not serve:\n{log.read_text()}") from None
             time.sleep(0.05)

@@ -16,15 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from cri_server import version
 from cri_server.cri_v1 import api_pb2 as cri
 from tests import images
+from tests.free_port import free_port
 from tests.orphans import command_line
 from tests.real_node import RealNode, eventually, real_node
 from tests.wasmlet_server import WasmletServer
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
 
 
 class Scraped:
@@ -92,8 +87,10 @@ def test_rpcs_by_method_and_code_and_their_duration(measured: MeasuredNode) -> N
 
 
 def test_a_call_whose_client_went_away(measured: MeasuredNode) -> None:
-    with measured.node.client as client, pytest.raises(grpc.RpcError):
-        client.stream("GetContainerEvents", cri.GetEventsRequest(), timeout=0.5)
+    with measured.node.client as client:
+        call = client.open("GetContainerEvents", cri.GetEventsRequest())
+        eventually(lambda: measured.scrape()("wasmlet_container_event_listeners") == 1)
+        call.cancel()
     eventually(lambda: measured.scrape()("wasmlet_rpcs_total", method="GetContainerEvents", code="CANCELLED") == 1)
     eventually(lambda: measured.scrape()("wasmlet_container_event_listeners") == 0)
     assert measured.scrape()("wasmlet_rpc_duration_seconds_count", method="GetContainerEvents") == 0

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ import pytest
 
 from tests.e2e.screen import ENTER, LEFT, control, screen_of
 from tests.e2e.terminal import Terminal
+from tests.free_port import free_port
 from tests.real_node import eventually, real_node
 from tests.toolbox.tree import toolbox
 
@@ -212,11 +212,6 @@ def test_a_server_that_is_killed_ends_watching_and_no_input(terminal: Terminal) 
         client.wait()
     terminal.node.server.start()
     assert run(terminal, "attach", "-i", container, typed=b"two\n")[:2] == (0, b"two\neof\n")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def fetched(port: int) -> bytes:

@@ -390,8 +390,8 @@ def test_a_pull_that_is_given_up_stops_and_leaves_nothing(runner: StoreRunner) -
         await asyncio.sleep(0.1)
         pulling.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(pulling, 5)
-        await asyncio.wait_for(ended(), 5)
+            await asyncio.wait_for(pulling, 30)
+        await asyncio.wait_for(ended(), 30)
 
     async def ended() -> None:
         while runner.files("ingest"):

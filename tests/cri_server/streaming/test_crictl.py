@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.e2e.crictl import Crictl
+from tests.free_port import free_port
 
 MUCH = 100 << 20
 TRANSPORTS = pytest.mark.parametrize("transport", ["spdy", "websocket"])
@@ -83,8 +83,7 @@ def web() -> Iterator[ThreadingHTTPServer]:
 def test_much_through_a_port_many_times_at_once(
     node: tuple[Crictl, int], web: ThreadingHTTPServer, transport: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        local = reserved.getsockname()[1]
+    local = free_port()
     words = ("port-forward", "--transport", transport, "pod", f"{local}:{web.server_port}")
     digests: list[bytes] = []
 

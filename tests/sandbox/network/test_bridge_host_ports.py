@@ -37,8 +37,8 @@ while True:
     udp.sendto(address[0].encode(), address)
 """
 CALL = {
-    "tcp": "import socket; print(socket.create_connection(('{}', {}), 5).recv(100).decode())",
-    "udp": "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(5); s.connect(('{}', {}));"
+    "tcp": "import socket; print(socket.create_connection(('{}', {}), 30).recv(100).decode())",
+    "udp": "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(30); s.connect(('{}', {}));"
     "s.send(b'x'); print(s.recv(100).decode())",
 }
 
