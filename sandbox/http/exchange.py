@@ -111,6 +111,11 @@ class GuestExchange:
     def refuse(self, error: str) -> None:
         self.connection.worker.complain(f"{self._name()}: the guest answered by error-code {error}")
 
+    def distrust(self, authority: str) -> None:
+        what = f"{self._name()}: the certificate of https://{authority[:200]} is not trusted"
+        remedy = "it has to be for that name, valid now, and of an authority that wasmtime has built in"
+        self.connection.worker.complain(f"{what}: {remedy}")
+
     def begin_body(self) -> None:
         with self.connection.lock:
             if self._answer is None:

@@ -10,6 +10,8 @@ from sandbox.wasm.http_client import Client
 from sandbox.wasm.http_fields import Fields
 from sandbox.wasm.http_scope import HttpScope
 
+_DISTRUSTED = "TLS-certificate-error"
+
 
 class RequestOptions:
     """Nanoseconds, or None for wasmtime's own."""
@@ -65,14 +67,19 @@ class CallBody:
 
 
 class FutureResponse:
-    def __init__(self, native: Native) -> None:
+    """``authority``: who is asked."""
+
+    def __init__(self, native: Native, authority: str) -> None:
         self._native = native
+        self._authority = authority
 
     def subscribe(self, scope: HttpScope) -> Native:
         return scope.client.give(scope.client.call("response-subscribe", self._native))
 
     def get(self, scope: HttpScope) -> Any:
         came = scope.client.call("response-get", self._native)
+        if _is_distrusted(came):
+            scope.exchange.distrust(self._authority)
         return Ok(IncomingResponse(came.value)) if _is_there(came) else came
 
 
@@ -125,7 +132,7 @@ def send(scope: HttpScope, request: OutgoingRequest, options: RequestOptions | N
     if not request.describe(client):
         return Err(("HTTP-request-URI-invalid", None))
     future = client.call("handle", request.native(client), _native_options(client, options))
-    return future if isinstance(future, Err) else FutureResponse(future)
+    return future if isinstance(future, Err) else FutureResponse(future, request.authority or "")
 
 
 def _native_options(client: Client, options: RequestOptions | None) -> Native | None:
@@ -148,6 +155,11 @@ def native_fields(client: Client, fields: Fields) -> Native:
 def host_fields(client: Client, native: Native) -> Fields:
     """As a message shows its own."""
     return Fields([(name, value) for name, value in client.call("entries", native)], mutable=False)
+
+
+def _is_distrusted(came: Any) -> bool:
+    is_error = isinstance(came, Ok) and isinstance(came.value, Err)
+    return is_error and came.value.value[0] == _DISTRUSTED
 
 
 def _is_there(came: Any) -> bool:

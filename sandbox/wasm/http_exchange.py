@@ -48,6 +48,9 @@ class Exchange(Protocol):
     def refuse(self, error: str) -> None:
         """The guest has answered by an error (a case of ``error-code``)."""
 
+    def distrust(self, authority: str) -> None:
+        """The guest has called a server there whose certificate is not trusted."""
+
     def begin_body(self) -> None:
         """What comes is the body of a response. One that was written before, but not given as the answer, is none."""
 
@@ -85,6 +88,9 @@ class NoExchange:
         return
 
     def refuse(self, error: str) -> None:
+        return
+
+    def distrust(self, authority: str) -> None:
         return
 
     def begin_body(self) -> None:

@@ -4,10 +4,12 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.cri_server.test_http_containers import Served, read_one, received, serving
+from tests.cri_server.test_outgoing_http import answering_by_tls, self_signed
 from tests.real_node import RealNode, eventually, real_node
 
 _TRIES = 30
@@ -96,6 +98,15 @@ def test_it_hears_why_a_call_failed(served: Served) -> None:
         status, body = served.ask(f"/call?url=http://{served.address}:{unused.getsockname()[1]}/")
     assert status == 502
     assert b"connection" in body.lower()
+
+
+def test_a_server_that_is_not_trusted_is_named_in_the_log(served: Served, tmp_path: Path) -> None:
+    gateway = served.address.rpartition(".")[0] + ".1"
+    with answering_by_tls(gateway, self_signed(tmp_path, gateway)) as port:
+        status, body = served.ask(f"/call?url=https://{gateway}:{port}/")
+        assert status == 502
+        assert b"certificate" in body.lower()
+        eventually(lambda: f"the certificate of https://{gateway}:{port} is not trusted" in served.log())
 
 
 def test_a_pod_that_may_not_call_out_is_told_so(node: RealNode, minimal: Served) -> None:

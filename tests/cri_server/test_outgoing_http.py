@@ -19,15 +19,24 @@ from tests.own_pods import Pods
 from tests.prerequisites import require_tool
 from tests.real_node import RealNode, real_node
 from tests.sandbox.name_server import serving
+from tests.trusted_authority import TrustedAuthority
 
 WEB_PORT = 8080
 _LARGE = 16 << 20
+_TLS_CERTIFICATE_ERROR = "error 13"
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
-    with real_node(tmp_path_factory.mktemp("node")) as node:
-        yield node
+def authority(tmp_path_factory: pytest.TempPathFactory) -> TrustedAuthority:
+    return TrustedAuthority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, authority: TrustedAuthority) -> Iterator[RealNode]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(authority.packages()))
+        with real_node(tmp_path_factory.mktemp("node")) as node:
+            yield node
 
 
 @pytest.fixture(scope="module")
@@ -236,22 +245,48 @@ def test_what_is_executed_in_a_container_calls_as_its_pod_may(
     assert said[-1] == ("refused ErrorCode_HttpRequestDenied()" if denied else body_of(b"hello /executed"))
 
 
+@contextmanager
+def answering_by_tls(address: str, certificate: tuple[Path, Path]) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1 << 16)
+            secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+            until_it_hangs_up(secured)
+
+    with answering(address, answer, reads=False) as port:
+        yield port
+
+
+def said_of_tls(pods: CallingPods, authority: str) -> list[str]:
+    return pods.call_in(pods.run(), authority, "/", "https", guest="http_get")
+
+
+def test_a_server_is_called_by_tls(pods: CallingPods, authority: TrustedAuthority) -> None:
+    gateway = gateway_of(pods)
+    with answering_by_tls(gateway, authority.certify(f"IP:{gateway}")) as port:
+        assert said_of_tls(pods, f"{gateway}:{port}") == ["status 200"]
+
+
+def test_a_server_that_is_another_than_its_certificate_says_is_not_trusted(
+    pods: CallingPods, authority: TrustedAuthority
+) -> None:
+    gateway = gateway_of(pods)
+    with answering_by_tls(gateway, authority.certify("DNS:another.test")) as port:
+        assert said_of_tls(pods, f"{gateway}:{port}") == [_TLS_CERTIFICATE_ERROR]
+
+
 def test_an_authority_of_ones_own_is_not_trusted(pods: CallingPods, tmp_path: Path) -> None:
     """The authorities are those that wasmtime has built in, whatever files the image or the pod has."""
     gateway = gateway_of(pods)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*_certificate(tmp_path, gateway))
-
-    def answer(connection: socket.socket) -> None:
-        context.wrap_socket(connection, server_side=True).close()
-
-    with answering(gateway, answer, reads=False) as port:
-        said = pods.call("GET", f"https://{gateway}:{port}/")
-    assert said == ["refused ErrorCode_TlsCertificateError()"]
+    with answering_by_tls(gateway, self_signed(tmp_path, gateway)) as port:
+        assert said_of_tls(pods, f"{gateway}:{port}") == [_TLS_CERTIFICATE_ERROR]
 
 
-def _certificate(folder: Path, address: str) -> tuple[Path, Path]:
-    """Signed by itself."""
+def self_signed(folder: Path, address: str) -> tuple[Path, Path]:
+    """Files of a certificate and its key."""
     certificate, key = folder / "server.crt", folder / "server.key"
     command = [str(require_tool("openssl")), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=server", "-addext", f"subjectAltName=IP:{address}"]

@@ -1,5 +1,5 @@
-// A command that makes one HTTP call and imports no sockets: `http_get AUTHORITY PATH` prints the answer's status, or the
-// number of the error code in its interface.
+// A command that makes one HTTP call and imports no sockets: `http_get AUTHORITY PATH [https]` prints the answer's status,
+// or the number of the error code in its interface.
 
 #include <stdint.h>
 #include <stdio.h>
@@ -44,10 +44,10 @@ __attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_
 }
 
 int main(int count, char **words) {
-    if (count != 3)
+    if (count < 3)
         return 1;
     handle request = request_new(fields_new());
-    set_scheme(request, 1, 0, 0, 0);
+    set_scheme(request, 1, count > 3, 0, 0);
     set_authority(request, 1, words[1], strlen(words[1]));
     set_path(request, 1, words[2], strlen(words[2]));
     struct answer future;
