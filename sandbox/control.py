@@ -81,6 +81,15 @@ def read(connection: int, descriptors: list[int]) -> Message | None:
     return decode(packet) if packet else None
 
 
+def hand_over(connection: int, message: Message, descriptors: list[int]) -> None:
+    """``send`` by one of which only the descriptor is kept."""
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, connection)
+    try:
+        send(peer, message, tuple(descriptors))
+    finally:
+        peer.detach()
+
+
 def write(connection: int, message: Message) -> None:
     os.write(connection, encode(message))
 

@@ -1,20 +1,24 @@
 """A guest that is executed beside a container's own, in its pod process.
 
 It is a process like the container's: in its group, its root, with its user and rights. Its streams are the server's: no
-byte of them passes here, and none is logged.
+byte of them passes here, and none is logged. Its end is told when it says that it is at its end, and has closed its
+streams; then it is killed, for whatever it may do still.
 
-    start() ── fork ──▶ starting ──"S" on the report pipe──▶ running ──pidfd──▶ ended
-                            └────"F" or an early death────▶ ended, not started
+    start() ── fork, or a spare one ──▶ starting ──"S" on the report pipe──▶ running ──"E" or pidfd──▶ ended
+                                            └────"F" or an early death────▶ ended, not started
 """
 
 import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sandbox import guest_process
 from sandbox.guest_fork import fork_guest
+from sandbox.guest_process import STREAMS
 from sandbox.pod_questions import PodGuest
+from sandbox.spare_guest import Forked, Spares
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Loaded
@@ -23,7 +27,7 @@ START_SECONDS = 60.0
 """What a start may take, with the guest's own start section."""
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
-_STREAMS = ("stdin", "stdout", "stderr")
+_MOST_DIGITS, _MOST_CODES = 3, 256
 
 
 class ExecGuest:
@@ -32,11 +36,13 @@ class ExecGuest:
     def __init__(
         self,
         pod: Surroundings,
+        spares: Spares,
         spec: GuestSpec,
         on_started: Callable[["ExecGuest"], None],
         on_ended: Callable[["ExecGuest"], None],
     ) -> None:
         self._pod = pod
+        self._spares = spares
         self._on_started = on_started
         self._on_ended = on_ended
         self.spec = spec
@@ -49,33 +55,50 @@ class ExecGuest:
         """Why it could not be started."""
         self.memory_limit = 0
         """Address, in its process, of what its memories may grow to; 0: there is none."""
+        self._loaded: Loaded | None = None
+        self._has_ended = False
+        """As far as anybody is told."""
         self._pidfd = -1
         self._report = -1
 
     def start(self, loaded: Loaded, group: str, folder: int, files: dict[str, int]) -> None:
-        """Fork it. ``folder``: of the container's root; ``files``: its streams, or its ``terminal``, and its shim,
-        if it has one, which stay the caller's. Raises SandboxError or OSError when it does not come to that."""
-        prepared = guest_process.prepare(self.spec, loaded, files)
-        self.memory_limit = loaded.memory_limit
+        """``folder``: of the container's root; ``files``: its record, its streams, or its ``terminal``, and its shim,
+        if it has one, which stay the caller's. Raises SandboxError or OSError when it does not come to a process."""
+        self._loaded, self.memory_limit = loaded, loaded.memory_limit
         null = os.dup(0)  # of a pod process it is /dev/null
         try:
-            self._report, report = os.pipe()
-            theirs = [files.get("terminal", files.get(name, null)) for name in _STREAMS]
-            try:
-                self.pid = fork_guest(self._pod, self.spec, prepared, group, folder, [*theirs, report], [])
-            finally:
-                os.close(report)
-        except BaseException:
-            self._close_report()
-            raise
+            streams = {name: files.get("terminal", files.get(name, null)) for name in STREAMS}
+            taken = self._spares.take(self.spec, group, {**files, **streams, "folder": folder})
+            made = taken or self._fork(loaded, group, folder, files, [*streams.values()])
         finally:
             os.close(null)
+        self.pid, self._pidfd, self._report = made
         self.spec = self.spec._replace(env=[])  # later guests of the pod inherit what is held here
         self._watch()
 
+    def _fork(self, loaded: Loaded, group: str, folder: int, files: dict[str, int], streams: list[int]) -> Forked:
+        prepared = guest_process.prepare(self.spec, loaded, files)
+        ours, report = os.pipe()
+        try:
+            descriptors, listeners = [*streams, report], list[int]()
+            own = partial(guest_process.main, self.spec, prepared, self._pod.layout, group, folder)
+            become = partial(own, descriptors, listeners, is_executed=True)
+            pid, _ = fork_guest(self._pod, self.spec, become)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(report)
+        return Forked(pid, os.pidfd_open(pid), ours)
+
+    def leave_spare(self) -> None:
+        """For the next one like this."""
+        if self._loaded is not None:
+            self._spares.keep(self._pod, self.spec, self._loaded)
+
     def guests(self, group: str) -> list[PodGuest]:
         """Itself, if it runs."""
-        if self._pidfd < 0:
+        if self._pidfd < 0 or self._has_ended:
             return []
         spec = self.spec
         names = (spec.container_name, "exec", spec.argv)
@@ -87,7 +110,6 @@ class ExecGuest:
 
     def _watch(self) -> None:
         loop = self._pod.loop
-        self._pidfd = os.pidfd_open(self.pid)
         loop.watch(self._report, self._process_report)
         loop.watch(self._pidfd, self._process_exit)
         loop.call_later(START_SECONDS, self._end_start)
@@ -98,30 +120,45 @@ class ExecGuest:
 
     def _process_report(self) -> None:
         report = os.read(self._report, _REPORT_BYTES)
-        self._pod.loop.unwatch(self._report)
         self._pod.loop.cancel(self._end_start)
-        if report.startswith(b"S"):
+        if report.startswith(b"S") and not self.started_at:
             self.started_at = time.time_ns()
             self._on_started(self)
-        elif report:
+            report = report[1:]
+            if not report:
+                return  # its end is told next
+        self._pod.loop.unwatch(self._report)
+        if self.started_at:
+            self._process_last_report(report)
+        else:
             self.message = os.fsdecode(report[1:])
 
+    def _process_last_report(self, report: bytes) -> None:
+        """Of a guest that was taken over it may be anything."""
+        digits = report[1:]
+        if report.startswith(b"E") and digits.isdigit() and len(digits) <= _MOST_DIGITS:
+            self.exit_code = int(digits) % _MOST_CODES
+            self.kill()
+            self._tell_end()
+
     def _process_exit(self) -> None:
-        if not self.started_at and not self.message:
+        if not self.message and not self._has_ended:
             self._process_report()  # it may have started and ended in one breath
         _, status = os.waitpid(self.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        self.exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
-        if not self.started_at:
-            self.message = self.message or f"its process ended with status {code} before its first instruction"
         self._pod.loop.unwatch(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
-        self._close_report()
-        self._on_ended(self)
+        self._pod.loop.unwatch(self._report)
+        os.close(self._report)
+        if not self._has_ended:
+            self._process_death(os.waitstatus_to_exitcode(status))
 
-    def _close_report(self) -> None:
-        if self._report >= 0:
-            self._pod.loop.unwatch(self._report)
-            os.close(self._report)
-            self._report = -1
+    def _process_death(self, code: int) -> None:
+        self.exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
+        if not self.started_at:
+            self.message = self.message or f"its process ended with status {code} before its first instruction"
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        self._has_ended = True
+        self._on_ended(self)

@@ -5,14 +5,16 @@ What it tells the pod process goes through the report pipe, descriptor 3:
     S           all is in place, the guest's first instruction is next
     F<text>     it could not be started
     M<bytes> <text>
-                it failed: how far its memory had grown (0: not known), and why it ended, when it trapped
+                a container's own has failed: how far its memory had grown (0: not known), and why it ended, when it
+                trapped
+    E<code>     one that is executed is at its end: so that nobody waits until the kernel has taken its memory apart
 """
 
 import os
 from collections.abc import Mapping
 from typing import NoReturn
 
-from sandbox import kernel_files, lean_json, network_access, syscalls
+from sandbox import control, kernel_files, lean_json, network_access, records, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import SandboxError
 from sandbox.http import supervisor
@@ -27,6 +29,7 @@ from sandbox.wasm.http_guest import HttpGuest
 from sandbox.wasm.socket_shim import SocketShim
 
 REPORT = 3
+STREAMS = ("stdin", "stdout", "stderr")
 START_ERROR = 128
 _FILTERS = [(policy, syscalls.SystemCallFilter(guest_filter(os.uname().machine, policy))) for policy in ALL]
 _WORKER_FILTERS = [
@@ -78,6 +81,7 @@ def main(
     descriptors: list[int],
     listeners: list[int],
     questions: int,
+    is_executed: bool = False,
 ) -> NoReturn:
     """``folder``: where the container's root is, as ``mount_places`` made it. ``descriptors``: what becomes 0 to 3.
     ``listeners``: its listening sockets; of one that is given requests then the folder of pipes. ``questions``: the
@@ -95,13 +99,76 @@ def main(
         _fail(str(error))
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was
         _fail(f"{type(error).__name__}: {error}")
+    _run(instance, is_executed)
+
+
+def wait(
+    prepared: guest.Prepared,
+    layout: cgroup.Layout,
+    descriptors: list[int],
+    orders: int,
+    questions: int,
+) -> NoReturn:
+    """Of a spare one (see ``sandbox.spare_guest``). What it is to be is in the packet that comes through ``orders``;
+    until then it is in no container, and no instruction of the guest has run. ``prepared``: without what only that
+    tells; ``descriptors``, ``questions``: see ``main``."""
+    files: list[int] = []
+    try:
+        _take_descriptors(descriptors)
+        syscalls.set_process_name(b"wasmlet-spare")
+        syscalls.heed_sigterm()
+        asked = [questions] if questions >= 0 else []
+        syscalls.close_descriptors(REPORT + 1, [prepared.loaded.descriptor, orders, *asked])
+        ahead = guest.instantiate_ahead(prepared, questions)
+        order = control.read(orders, files)
+        if order is None:
+            os._exit(0)
+        named = dict(zip(order["carried"].split(), files, strict=True))
+        instance = _begin(prepared, ahead, layout, order["group"], named, questions)
+    except (SandboxError, OSError) as error:
+        _fail(str(error))
+    except BaseException as error:  # noqa: BLE001 - as in ``main``
+        _fail(f"{type(error).__name__}: {error}")
+    _run(instance, is_executed=True)
+
+
+def _begin(
+    prepared: guest.Prepared,
+    ahead: guest.Instance | None,
+    layout: cgroup.Layout,
+    group: str,
+    files: dict[str, int],
+    questions: int,
+) -> guest.Instance:
+    spec = read_spec(files["spec"])
+    _take_descriptors([files[name] for name in STREAMS])
+    prepared = guest.with_arguments(prepared, [os.fsencode(word) for word in spec.argv], spec.memory_limit)
+    variables = read_environment(files[ENVIRONMENT]) if ENVIRONMENT in files else _variables(spec.env)
+    prepared = guest.with_environment(prepared, variables)
+    _confine(spec, prepared, layout, group, files["folder"], [], questions)
+    _close_ways(spec, prepared)
+    instance = guest.complete(ahead, prepared) if ahead is not None else guest.instantiate(prepared, [], questions)
+    os.close(prepared.loaded.descriptor)
+    return instance
+
+
+def read_spec(descriptor: int) -> GuestSpec:
+    """From where it is. Raises TornRecord."""
+    return GuestSpec.from_json(records.decode("guest", kernel_files.read_open(descriptor), "the guest's record"))
+
+
+def _run(instance: guest.Instance, is_executed: bool) -> NoReturn:
     exit_code = _LOST
     try:
         os.write(REPORT, b"S")
         outcome = guest.run(instance)
         exit_code = outcome.exit_code
-        if exit_code:
-            _tell(guest.memory_size(instance), os.fsencode(outcome.message))
+        if exit_code and not is_executed:
+            _tell(guest.memory_size(instance), outcome.message)
+        if outcome.message:
+            os.write(2, os.fsencode(outcome.message).rstrip(b"\n") + b"\n")
+        if is_executed:
+            _tell_end(exit_code)
     finally:
         os._exit(exit_code)
 
@@ -111,11 +178,15 @@ def _fail(text: str) -> NoReturn:
     os._exit(START_ERROR)
 
 
-def _tell(memory: int, text: bytes) -> None:
-    """How the guest ended: to the pod process, and why, whole, into the container's log."""
-    os.write(REPORT, b"M%d %b" % (memory, text[:4000]))
-    if text:
-        os.write(2, text.rstrip(b"\n") + b"\n")
+def _tell(memory: int, text: str) -> None:
+    os.write(REPORT, b"M%d %b" % (memory, os.fsencode(text)[:4000]))
+
+
+def _tell_end(exit_code: int) -> None:
+    """Once nothing more can be written: its output has an end before it is known to have ended."""
+    for descriptor in range(REPORT):
+        os.close(descriptor)
+    os.write(REPORT, b"E%d" % exit_code)
 
 
 def _take_descriptors(descriptors: list[int]) -> None:

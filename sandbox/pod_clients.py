@@ -12,6 +12,7 @@ from sandbox.attachment import Attachment
 from sandbox.errors import GuestGone, SandboxError, StartFailure
 from sandbox.exec_guest import ExecGuest
 from sandbox.pod_container import PodContainer
+from sandbox.spare_guest import Spares
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Loaded
@@ -27,6 +28,7 @@ class PodClients:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._spares = Spares()
         self._execs: dict[tuple[int, int], ExecGuest] = {}
         self._attached: dict[tuple[int, int], tuple[PodContainer, Attachment]] = {}
 
@@ -43,7 +45,7 @@ class PodClients:
         """Answered when it runs, or failed to. Raises as ``PodContainer.execute``."""
         key = (connection, request["exec"])
         told = partial(self._tell_end, key, request["id"], container)
-        guest = ExecGuest(pod, spec, partial(self._tell_start, key, request["id"]), told)
+        guest = ExecGuest(pod, self._spares, spec, partial(self._tell_start, key, request["id"]), told)
         container.execute(guest, loaded, files)
         self._execs[key] = guest
 
@@ -72,6 +74,10 @@ class PodClients:
         for key in [key for key in self._attached if key[0] == connection]:
             self.detach(*key)
 
+    def end_spare(self) -> None:
+        """There is no client who could execute anything soon."""
+        self._spares.end()
+
     def _tell_start(self, key: tuple[int, int], request: int, guest: ExecGuest) -> None:
         if self._execs.get(key) is guest:
             self._send(key[0], {"id": request, "pid": guest.pid})
@@ -83,6 +89,8 @@ class PodClients:
         del self._execs[key]
         if guest.started_at:
             self._send(key[0], {"event": "exec_ended", "exec": key[1], "exit_code": guest.exit_code})
+            if not container.run.finished_at:
+                guest.leave_spare()
         else:
             error = _failure(container, guest)
             text = str(error)[:_MESSAGE_CHARACTERS]

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sandbox import guest_process, last_words, run_record, syscalls
 from sandbox.attachment import Attachment, GuestInput
@@ -98,7 +99,9 @@ class PodContainer:
         try:
             self._open_descriptors(theirs)
             self._listen_for_last_words()
-            self._pid = fork_guest(self._pod, self.spec, prepared, self._group, self.folder, theirs, listeners)
+            group, folder = self._group, self.folder
+            become = partial(guest_process.main, self.spec, prepared, self._layout, group, folder, theirs, listeners)
+            self._pid, _ = fork_guest(self._pod, self.spec, become)
             self._command = [word[:_SHOWN_CHARACTERS] for word in self.spec.argv[:_SHOWN_WORDS]]
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:

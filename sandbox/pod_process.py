@@ -41,11 +41,11 @@ import os
 import sys
 from typing import NoReturn
 
-from sandbox import control, kernel_files, records, syscalls
+from sandbox import control, kernel_files, syscalls
 from sandbox.cgroup import tree as cgroup
 from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.event_loop import EventLoop
-from sandbox.guest_process import REPORT
+from sandbox.guest_process import REPORT, read_spec
 from sandbox.place_names import PROGRAM, cgroup_folder
 from sandbox.pod_clients import PodClients
 from sandbox.pod_container import PodContainer
@@ -288,7 +288,7 @@ class PodProcess:
 
     def _process_start(self, connection: int, request: control.Message, carried: list[int]) -> None:
         files = dict(zip(request["carried"], carried, strict=True))
-        spec = GuestSpec.from_json(records.decode("guest", kernel_files.read_open(files["spec"]), "the guest's record"))
+        spec = read_spec(files["spec"])
         if self._ending or self._surroundings is None:
             raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
         if spec.container_id in self._containers:
@@ -343,7 +343,7 @@ class PodProcess:
     def _process_exec(self, connection: int, request: control.Message, carried: list[int]) -> None:
         """What was carried is the guest's, or of no more use."""
         files = dict(zip(request["carried"], carried, strict=True))
-        spec = GuestSpec.from_json(records.decode("guest", kernel_files.read_open(files["spec"]), "the guest's record"))
+        spec = read_spec(files["spec"])
         container = self._running(request)
         if self._ending or self._surroundings is None:
             raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
@@ -401,6 +401,8 @@ class PodProcess:
             self._loop.unwatch(connection)
             os.close(connection)
             self._clients.forget(connection)
+            if not self._connections:
+                self._clients.end_spare()
 
 
 def _from_within(layout: cgroup.Layout) -> cgroup.Layout:

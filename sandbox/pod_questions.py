@@ -79,7 +79,7 @@ class Asker:
         self._loop = loop
         self._layout = layout
         self._guests = guests
-        self._uid = uid
+        self.uid = uid
         self.pid = -1
         """Of the guest."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -125,7 +125,7 @@ class Asker:
             return _SRCH
         if which > _HIGHEST_SIGNAL:
             return _INVAL
-        if self._uid not in (_ROOT, target.uid):
+        if self.uid not in (_ROOT, target.uid):
             return _PERM
         try:
             signal.pidfd_send_signal(target.pidfd, which)

@@ -115,8 +115,7 @@ class Instance(NamedTuple):
 
 def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
     """Before the fork; makes no context and no instance. Raises StartFailure for strings that WASI cannot carry."""
-    for word in setup.argv:
-        _check_string(word, "argument")
+    _check_arguments(setup.argv)
     room = _Room()
     prepared = Prepared(
         loaded=loaded,
@@ -133,6 +132,12 @@ def prepare(loaded: Loaded, setup: WasiSetup) -> Prepared:
         host_network=setup.host_network,
     )
     return with_environment(prepared, setup.env)
+
+
+def with_arguments(prepared: Prepared, argv: list[bytes], memory_limit: int) -> Prepared:
+    """Of one that was prepared without, as it waited for them. Raises as ``prepare``."""
+    _check_arguments(argv)
+    return prepared._replace(words=_strings(prepared.words.array, argv), memory_limit=memory_limit)
 
 
 def with_environment(prepared: Prepared, variables: list[tuple[bytes, bytes]]) -> Prepared:
@@ -155,14 +160,30 @@ def instantiate(prepared: Prepared, listeners: list[int] | None = None, question
     loaded = prepared.loaded
     library = loaded.engine.library
     context = library.wasmtime_store_context(loaded.store)
-    _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
+    _give_wasi(prepared, context)
     if loaded.kind == "component":
         library.wasmtime_context_set_wasi_http(context)
         functions = _instantiate_component(prepared, context)
     else:
         functions = _instantiate_module(prepared, context, listeners or [], questions)
-    memory_limit.limit(library, loaded.store, loaded.memory_limit, prepared.memory_limit)
+    _limit_memory(prepared)
     return Instance(prepared, context, functions)
+
+
+def instantiate_ahead(prepared: Prepared, questions: int) -> Instance | None:
+    """After the fork, of one whose arguments are not known yet; None of one whose start section could ask for them: a
+    module with a shim has none. ``complete`` has to follow. Raises StartFailure."""
+    if prepared.socket_shim is None:
+        return None
+    context = prepared.loaded.engine.library.wasmtime_store_context(prepared.loaded.store)
+    return Instance(prepared, context, _instantiate_module(prepared, context, [], questions))
+
+
+def complete(ahead: Instance, prepared: Prepared) -> Instance:
+    """``prepared``: as it was instantiated from, with all that was missing. Raises StartFailure."""
+    _give_wasi(prepared, ahead.context)
+    _limit_memory(prepared)
+    return ahead._replace(prepared=prepared)
 
 
 def run(instance: Instance) -> Outcome:
@@ -184,6 +205,11 @@ def memory_size(instance: Instance) -> int:
     return int(prepared.loaded.engine.library.wasmtime_memory_data_size(context, memory)) if memory else 0
 
 
+def _check_arguments(argv: list[bytes]) -> None:
+    for word in argv:
+        _check_string(word, "argument")
+
+
 def _check_string(text: bytes, subject: str) -> None:
     """What it is stays untold: it may be a secret, and errors are for all to see."""
     try:
@@ -200,6 +226,16 @@ def _strings(few: Any, items: list[bytes]) -> _Strings:
     for place, item in enumerate(items):
         array[place] = item
     return _Strings(len(items), array)
+
+
+def _give_wasi(prepared: Prepared, context: Any) -> None:
+    library = prepared.loaded.engine.library
+    _check(prepared, library.wasmtime_context_set_wasi(context, _wasi_config(library, prepared)))
+
+
+def _limit_memory(prepared: Prepared) -> None:
+    loaded = prepared.loaded
+    memory_limit.limit(loaded.engine.library, loaded.store, loaded.memory_limit, prepared.memory_limit)
 
 
 def _wasi_config(library: Library, prepared: Prepared) -> Any:

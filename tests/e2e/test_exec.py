@@ -22,6 +22,7 @@ import pytest
 from tests.e2e.screen import ENTER, LEFT, control, screen_of
 from tests.e2e.terminal import Terminal
 from tests.free_port import free_port
+from tests.pod_guests import guests_of
 from tests.real_node import eventually, real_node
 from tests.toolbox.tree import toolbox
 
@@ -67,7 +68,7 @@ def executed(terminal: Terminal, container: str) -> int:
     """How many processes run beside the container's own."""
     pid = terminal.crictl.json("inspect", container)["info"]["pid"]
     pod = re.findall(r"PPid:\t(\d+)", Path(f"/proc/{pid}/status").read_text())[0]
-    return len(Path(f"/proc/{pod}/task/{pod}/children").read_text().split()) - 1
+    return len(guests_of(int(pod))) - 1
 
 
 def test_output_and_exit_code(terminal: Terminal, transport: str) -> None:

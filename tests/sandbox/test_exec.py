@@ -16,6 +16,7 @@ from sandbox.pod_process_link import PodProcess
 from sandbox.specs import GuestSpec, ProgramSpec
 from sandbox.streamed_guest import ExecutedGuest
 from tests.guests.compiled import compiled_guest, compiled_shim
+from tests.pod_guests import guests_of
 from tests.sandbox.conftest import Exits, Node, log_lines
 
 
@@ -63,10 +64,6 @@ async def ended(guest: ExecutedGuest) -> tuple[int, bytes, bytes]:
     return code, outputs[0], b"".join(outputs[1:])
 
 
-def children(pid: int) -> int:
-    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-
-
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
@@ -98,7 +95,7 @@ def test_many_at_once(node: Node) -> None:
         outcomes = await asyncio.gather(*(one() for _ in range(50)))
         assert {code for code, _, _ in outcomes} == {0}
         assert len({output for _, output, _ in outcomes}) == 1
-        assert children(process.pid) == 1
+        await until(lambda: len(guests_of(process.pid)) == 1)
 
     in_container(node, "sleeper", scenario)
 
@@ -124,8 +121,7 @@ def test_one_that_cannot_be_started(node: Node) -> None:
 def test_it_has_the_containers_group_and_user(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         guest = await execute(process, container, "sleeper")
-        numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        own, executed = (Path(f"/proc/{number}") for number in numbers)
+        own, executed = (Path(f"/proc/{pid}") for pid in guests_of(process.pid))
         assert (executed / "cgroup").read_text() == (own / "cgroup").read_text()
         assert os.readlink(executed / "ns/mnt") == os.readlink(own / "ns/mnt")
         assert os.stat(executed / "root").st_ino == os.stat(own / "root").st_ino
@@ -147,7 +143,7 @@ def test_one_that_is_ended(node: Node) -> None:
         await guest.end()
         await guest.end()
         assert await guest.wait() == 128 + signal.SIGKILL
-        assert children(process.pid) == 1
+        await until(lambda: len(guests_of(process.pid)) == 1)
 
     in_container(node, "sleeper", scenario)
 
@@ -169,7 +165,7 @@ def test_the_containers_end_is_that_of_one_that_has_not_started(node: Node) -> N
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         exits = Exits(process)
         executing = asyncio.create_task(execute(process, container, "busy_at_start"))
-        await until(lambda: children(process.pid) == 2)
+        await until(lambda: len(guests_of(process.pid)) == 2)
         await process.signal(container.container_id, signal.SIGKILL)
         await exits.next()
         with pytest.raises(GuestGone, match="has ended meanwhile"):
@@ -185,9 +181,9 @@ def test_the_servers_end_is_its_end(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         await execute(process, container, "sleeper")
         await execute(process, container, "busy")
-        assert children(process.pid) == 3
+        assert len(guests_of(process.pid)) == 3
         process.release()
-        await until(lambda: children(process.pid) == 1)
+        await until(lambda: len(guests_of(process.pid)) == 1)
 
     in_container(node, "sleeper", scenario)
 
@@ -199,7 +195,7 @@ def test_a_lost_connection_ends_it_and_is_told(node: Node) -> None:
         with pytest.raises(PodProcessGone):
             await guest.wait()
         await guest.end()
-        await until(lambda: children(process.pid) == 1)
+        await until(lambda: len(guests_of(process.pid)) == 1)
 
     in_container(node, "sleeper", scenario)
 
@@ -270,7 +266,7 @@ def test_nothing_of_it_stays_open(node: Node) -> None:
             guest = await execute(process, container, "sleeper", tty=True)
             os.close(guest.ends.stdout)
             await guest.end()
-        assert open_files() <= before + 1  # the code of the second program
+        await until(lambda: open_files() <= before + 1)  # the code of the second program
         assert len(os.listdir("/proc/self/fd")) == ours
 
     in_container(node, "sleeper", scenario)

@@ -12,6 +12,7 @@ from cri_server.container_network import ANNOTATION
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
 from tests.images import push_layers
+from tests.pod_guests import guests_of
 from tests.real_node import RealNode, container_config, eventually, real_node
 from tests.toolbox.tree import toolbox, tree
 
@@ -64,7 +65,7 @@ def executed(node: RealNode, container: str) -> int:
     info = node.call("ContainerStatus", container_id=container, verbose=True).info["info"]
     status = Path(f"/proc/{json.loads(info)['pid']}/status").read_text()
     pod = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:"))
-    return len(Path(f"/proc/{pod}/task/{pod}/children").read_text().split()) - 1
+    return len(guests_of(int(pod))) - 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_beyond_its_timeout_it_is_killed(node: RealNode, container: str) -> None
     code, text = refusal(node, container, "sleep", "4321", timeout=1)
     assert code == grpc.StatusCode.DEADLINE_EXCEEDED
     assert "did not end within its 1 s and was killed" in text
-    assert executed(node, container) == 0
+    eventually(lambda: executed(node, container) == 0)
 
 
 def test_a_client_that_goes_away_ends_it(node: RealNode, container: str) -> None:
