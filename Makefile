@@ -167,7 +167,7 @@ $(addprefix $(TOOLS)/,containerd containerd-shim-runc-v2 ctr): tests/tools/conta
 $(TOOLS)/runc: tests/tools/runc/go.mod tests/tools/runc/go.sum
 	$(call go_build,runc,runc,github.com/opencontainers/runc,-tags seccomp -ldflags "-s -w")
 
-bench: bench-tools $(TOOLS)/crictl toolbox ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
+bench: bench-tools $(addprefix $(TOOLS)/,crictl kubelet etcd $(CONTROL_PLANE)) toolbox ## wasmlet and containerd with runc, measured side by side (ARGS="--help" lists the options)
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 WASMTIME := .tools/wasmtime

@@ -17,21 +17,18 @@ from typing import Annotated
 import typer
 
 from tests.bench import enclosure
-from tests.bench.containerd import start_containerd
+from tests.bench.by_kubectl import STARTS, measure_by_kubectl
 from tests.bench.full_node import measure_full_node
 from tests.bench.image_registry import start_registry
 from tests.bench.rounds import PARTS, Plan, Samples, measure
 from tests.bench.server import BenchError, Server
 from tests.bench.table import table, table_alone
 from tests.bench.under_kubelet import measure_under_kubelet
-from tests.bench.wasmlet import start_wasmlet
-
-_STARTS = {"wasmlet": start_wasmlet, "containerd": start_containerd}
 
 
 def bench(
     only: Annotated[
-        list[str], typer.Option(metavar="NAME", help=f"A server ({', '.join(_STARTS)}) or a part ({', '.join(PARTS)}).")
+        list[str], typer.Option(metavar="NAME", help=f"A server ({', '.join(STARTS)}) or a part ({', '.join(PARTS)}).")
     ] = [],  # noqa: B006
     pods: Annotated[int, typer.Option(min=1, help="Pods measured one by one in each round.")] = 20,
     crowd: Annotated[int, typer.Option(min=1, help="Pods alive at once, for memory, rate and lists.")] = 100,
@@ -61,14 +58,14 @@ def bench(
 
 def _chosen(only: list[str]) -> tuple[list[str], list[str]]:
     """Servers and parts."""
-    unknown = set(only) - set(_STARTS) - set(PARTS)
+    unknown = set(only) - set(STARTS) - set(PARTS)
     if unknown:
         raise BenchError(
-            f"--only {unknown.pop()} is neither a server ({', '.join(_STARTS)}) nor a part ({', '.join(PARTS)})"
+            f"--only {unknown.pop()} is neither a server ({', '.join(STARTS)}) nor a part ({', '.join(PARTS)})"
         )
-    return [name for name in _STARTS if name in only] or list(_STARTS), [
-        part for part in PARTS if part in only
-    ] or list(PARTS)
+    return [name for name in STARTS if name in only] or list(STARTS), [part for part in PARTS if part in only] or list(
+        PARTS
+    )
 
 
 @contextmanager
@@ -87,7 +84,7 @@ def _started(names: list[str]) -> list[Server]:
     assert inside is not None
     enclosure.furnish()
     start_registry(inside.folder)
-    return [_STARTS[name](inside.folder, inside.cgroup_parent) for name in names]
+    return [STARTS[name](inside.folder, inside.cgroup_parent) for name in names]
 
 
 def _running(sockets: list[str], images: list[str]) -> list[Server]:
@@ -110,9 +107,12 @@ def _report(servers: list[Server], plan: Plan) -> None:
         server.pull()
     figures = measure(servers, plan, _say)
     alone = {server.name: _alone(server, plan) for server in servers if server.name == "wasmlet"}
+    by_kubectl = _by_kubectl(servers, plan)
     print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}; ", end="")
     print(f"medians of {plan.rounds} rounds, {plan.pods} pods each\n")
     print(table([server.name for server in servers], figures, plan.crowd))
+    if by_kubectl:
+        print(f"\n{table([*by_kubectl], [by_kubectl], plan.crowd)}")
     for name, samples in alone.items():
         if samples:
             print(f"\n{table_alone(name, samples, plan.node, plan.kubelet_pods)}")
@@ -126,6 +126,14 @@ def _alone(server: Server, plan: Plan) -> Samples:
     if "kubelet" in plan.parts:
         samples.update(measure_under_kubelet(plan, _say))
     return samples
+
+
+def _by_kubectl(servers: list[Server], plan: Plan) -> dict[str, Samples]:
+    """Of those that the bench can start."""
+    inside = enclosure.current()
+    if inside is None or "kubectl" not in plan.parts:
+        return {}
+    return measure_by_kubectl([server.name for server in servers], inside.cgroup_parent, _say)
 
 
 def _say(text: str) -> None:

@@ -18,9 +18,9 @@ from tests.bench.server import Server
 from tests.bench.streams import measure_streams
 from tests.cri_client import CriClient
 
-PARTS = ("pod", "streams", "crowd", "node", "kubelet")
+PARTS = ("pod", "streams", "crowd", "node", "kubelet", "kubectl")
 """One pod after the other; exec and port-forward; many pods at once; as many as a large node has, and as many under a
-kubelet, on wasmlet alone."""
+kubelet, on wasmlet alone; kubectl exec, in a cluster."""
 
 AT_A_TIME = 10
 _LISTS = 50

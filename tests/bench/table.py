@@ -33,6 +33,7 @@ def rows(crowd: int) -> tuple[Row, ...]:
         Row("ExecSync", "ExecSync of echo hi, ms"),
         Row("ExecSync crowd", f"ExecSync of echo hi, {EXECS_AT_A_TIME} at a time until all are done, ms", single=True),
         Row("exec", "crictl exec of echo hi, ms"),
+        Row("kubectl exec", "kubectl exec of echo hi, ms"),
         Row("exec in", "through exec, in and out again, MB/s", single=True),
         Row("forward", "through port-forward, MB/s", single=True),
         Row("memory", f"memory per pod of {crowd}, MB", 1e-6, single=True),
