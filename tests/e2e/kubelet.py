@@ -1,6 +1,7 @@
 """A real kubelet without an API server: its pods are manifests in a folder, its answers those of its own API."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -25,8 +27,8 @@ _SECONDS = 150
 
 class Kubelet:
     """``folder``: of its own; ``cgroup``: the group that its pods belong below, which is there; ``feature_gates``: what
-    is not left as it is by default; ``kubeconfig``: of its API server, if it has one; ``settings``: more of its
-    configuration."""
+    is not left as it is by default; ``kubeconfig``: of its API server, if it has one; ``authority``: the only
+    one that its machine trusts; ``settings``: more of its configuration."""
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Kubelet:
         cgroup: str,
         feature_gates: Mapping[str, bool] = MappingProxyType({}),
         kubeconfig: Path | None = None,
+        authority: Path | None = None,
         **settings: Any,
     ) -> None:
         self.folder = folder
@@ -43,6 +46,7 @@ class Kubelet:
         self.process: subprocess.Popen[bytes] | None = None
         self._program = require_tool("kubelet")
         self._kubeconfig = kubeconfig
+        self._environment = dict(os.environ) | ({"SSL_CERT_FILE": str(authority)} if authority else {})
         self._certificates = folder / "certificates"
         self._config = folder / "config.json"
         self.manifests.mkdir(parents=True)
@@ -62,7 +66,9 @@ class Kubelet:
             options["kubeconfig"] = self._kubeconfig
         command = [str(self._program), *(f"--{name}={value}" for name, value in options.items())]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
         self.eventually(self._is_healthy, "the kubelet is healthy")
 
     def stop(self) -> None:
@@ -97,6 +103,11 @@ class Kubelet:
         """Whatever the answer is; its body is there to be read."""
         with self._api() as api:
             return api.request("GET", path, fields=query, retries=False)
+
+    def exec_url(self, pod: str, *words: str, container: str = "main") -> str:
+        """By WebSocket."""
+        query = urlencode([*(("command", word) for word in words), ("output", "1")])
+        return f"https://{ADDRESS}:{_PORT}/exec/{NAMESPACE}/{pod}-{NODE}/{container}?{query}"
 
     def pods(self) -> dict[str, Pod]:
         """By the name in the manifest."""

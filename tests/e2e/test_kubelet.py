@@ -4,9 +4,11 @@ They are static pods, manifests in a folder, so that no API server is needed. Al
 pods of its own.
 """
 
+import asyncio
 import json
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -14,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from cri_server.cri_v1 import api_pb2 as cri
+from tests.cri_server.streaming.clients import WEBSOCKET_HEADERS, WebSocketClient, call, request
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node
 from tests.e2e.pods import Pod, ended, is_ready, manifest, restarts, seen_at, status_of, volumes, waiting_for
 from tests.guests.compiled import guest
+from tests.image_store.certificates import Certificate, self_signed
 from tests.images import push_artifact, push_wasi_image
 
 MEANT_TO_FAIL = {"pull_image", "create_container", "container_status", "version"}
@@ -25,8 +29,16 @@ cancels its own question for the version when a pod is removed or changed while 
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeletNode]:
-    with kubelet_node(tmp_path_factory.mktemp("node")) as running:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return self_signed(tmp_path_factory.mktemp("certificate"), "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[KubeletNode]:
+    """Streams pass by TLS."""
+    config = f'[streaming]\ntls_certificate = "{certificate.path}"\ntls_key = "{certificate.key}"\n'
+    folder = tmp_path_factory.mktemp("node")
+    with kubelet_node(folder, server_config=config, authority=certificate.path) as running:
         yield running
 
 
@@ -331,3 +343,42 @@ def test_neither_log_tells_of_a_defect(node: KubeletNode) -> None:
     failures = [event for event in told if event["level"] not in ("debug", "info", "warning")]
     assert not fatal
     assert not failures
+
+
+# ---- streams --------------------------------------------------------------------------------------------------------
+
+
+async def executed(url: str) -> WebSocketClient:
+    """The kubelet's certificate is one that it made itself."""
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    caller = await call(url, unchecked)
+    caller.send(request(url, {**WEBSOCKET_HEADERS, "Sec-WebSocket-Protocol": "v4.channel.k8s.io"}, "GET"))
+    head = await caller.reader.readuntil(b"\r\n\r\n")
+    client = WebSocketClient(caller)
+    if b" 101 " in head.splitlines()[0]:
+        await client.receive_all()
+    else:
+        client.messages.append(await caller.reader.readuntil(b"certificate"))
+        await caller.close()
+    return client
+
+
+def test_the_kubelet_checks_the_certificate_of_the_streaming_server(
+    node: KubeletNode, certificate: Certificate, tmp_path: Path
+) -> None:
+    """By the authorities of its machine, and for the address in the URL."""
+    node.kubelet.run(manifest("streamed", node.tool("sleep 10000")))
+    node.kubelet.pod_when("streamed", is_ready)
+    url = node.kubelet.exec_url("streamed", "main.wasm", "print", "hello")
+    assert asyncio.run(executed(url)).channel(1) == b"hello"
+    known = certificate.path.read_bytes(), certificate.key.read_bytes()
+    try:
+        stranger = self_signed(tmp_path, "127.0.0.1")
+        certificate.key.write_bytes(stranger.key.read_bytes())
+        certificate.path.write_bytes(stranger.path.read_bytes())
+        [refusal] = asyncio.run(executed(url)).messages
+        assert "failed to verify certificate" in str(refusal)
+    finally:
+        certificate.path.write_bytes(known[0])
+        certificate.key.write_bytes(known[1])

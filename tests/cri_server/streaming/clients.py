@@ -5,7 +5,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
@@ -65,7 +65,9 @@ async def call(url: str, tls: ssl.SSLContext | None = None) -> Caller:
 
 
 def request(url: str, headers: Mapping[str, str], method: str = "POST") -> bytes:
-    lines = [f"{method} {urlsplit(url).path} HTTP/1.1", "Host: localhost", *(f"{k}: {v}" for k, v in headers.items())]
+    place = urlsplit(url)
+    target = urlunsplit(("", "", place.path, place.query, ""))
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -61,11 +61,12 @@ _HANDLERS: Any = {
 }
 
 
-async def _main(socket: str) -> None:
+async def _main(socket: str, certificate: str = "", key: str = "", client_ca: str = "") -> None:
+    settings = StreamingSettings(tls_certificate=certificate, tls_key=key, tls_client_ca=client_ca)
     async with AsyncExitStack() as stack:
-        await serve(socket, stack, StreamingSettings())
+        await serve(socket, stack, settings)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1]))
+    asyncio.run(_main(*sys.argv[1:]))

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,31 @@ import pytest
 
 from tests.e2e.crictl import Crictl
 from tests.free_port import free_port
+from tests.image_store.certificates import Certificate, self_signed
 
 MUCH = 100 << 20
 TRANSPORTS = pytest.mark.parametrize("transport", ["spdy", "websocket"])
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[tuple[Crictl, int]]":
+@contextmanager
+def local_node(folder: Path, *options: str) -> Iterator[tuple[Crictl, int]]:
     """crictl, and the process id of its server."""
-    folder = tmp_path_factory.mktemp("node")
     crictl = Crictl(folder / "cri.sock", folder)
-    command = [sys.executable, "-m", "tests.cri_server.streaming.local_node", str(folder / "cri.sock")]
+    command = [sys.executable, "-m", "tests.cri_server.streaming.local_node", str(folder / "cri.sock"), *options]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         while not (folder / "cri.sock").exists():
             assert server.poll() is None, (folder / "log").read_text()
             time.sleep(0.02)
-        yield crictl, server.pid
-        server.terminate()
+        try:
+            yield crictl, server.pid
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crictl, int]]:
+    with local_node(tmp_path_factory.mktemp("node")) as running:
+        yield running
 
 
 def run(node: tuple[Crictl, int], *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
@@ -46,6 +55,24 @@ def test_exec(node: tuple[Crictl, int], transport: str) -> None:
     assert done.stdout == b"out\n"
     assert done.stderr.startswith(b"err\n")
     assert b"command terminated with exit code 3" in done.stderr
+
+
+def test_exec_by_tls(tmp_path: Path) -> None:
+    """crictl that is told of an authority checks by it, and shows a certificate of its own."""
+    shown, own, stranger = (self_signed(tmp_path, "127.0.0.1", name) for name in ("shown", "own", "stranger"))
+    with local_node(tmp_path, *map(str, (shown.path, shown.key, own.path))) as node:
+
+        def exec_(transport: str, authority: Certificate) -> "subprocess.CompletedProcess[bytes]":
+            files = {"ca": authority.path, "cert": own.path, "key": own.key, "server-name": "127.0.0.1"}
+            options = [f"--tls-{name}={value}" for name, value in files.items()]
+            return run(node, "exec", "--transport", transport, *options, "any", "echo", "hello")
+
+        for transport in ("spdy", "websocket"):
+            done = exec_(transport, shown)
+            assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr
+            refused = exec_(transport, stranger)
+            assert (refused.returncode, refused.stdout) == (1, b"")
+            assert b"failed to verify certificate" in refused.stderr
 
 
 def peak_bytes(pid: int) -> int:
