@@ -9,32 +9,28 @@ _READ_BYTES = 1 << 16
 async def read_output(descriptor: int, most_bytes: int) -> bytes:
     """To the end. ``descriptor``: does not block, and is closed here, whatever happens."""
     kept = bytearray()
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[None] = loop.create_future()
     try:
-        while piece := await _piece(descriptor):
-            kept += piece[: most_bytes - len(kept)]
+        loop.add_reader(descriptor, _take, descriptor, kept, most_bytes, end)
+        await end
     finally:
+        loop.remove_reader(descriptor)
         os.close(descriptor)
     return bytes(kept)
 
 
-async def _piece(descriptor: int) -> bytes:
-    while True:
-        try:
-            return os.read(descriptor, _READ_BYTES)
-        except BlockingIOError:
-            await _readable(descriptor)
-
-
-async def _readable(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, _settle, ready)
+def _take(descriptor: int, kept: bytearray, most_bytes: int, end: "asyncio.Future[None]") -> None:
+    """What is there. A task for each piece would cost more than a short command's whole output."""
+    if end.done():
+        return
     try:
-        await ready
-    finally:
-        loop.remove_reader(descriptor)
-
-
-def _settle(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)
+        piece = os.read(descriptor, _READ_BYTES)
+    except BlockingIOError:
+        return
+    except OSError as error:
+        end.set_exception(error)
+        return
+    kept += piece[: most_bytes - len(kept)]
+    if not piece:
+        end.set_result(None)

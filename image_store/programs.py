@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import time
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import structlog
@@ -23,6 +23,9 @@ from image_store.resources import blob, code, tree
 from image_store.threads import to_the_end
 
 _OF_RUNTIME = "runtime"
+
+_digest_of_text = lru_cache(16)(digest_of)
+"""Of texts that are few, and asked for with every command that is executed."""
 
 log = structlog.get_logger()
 
@@ -93,7 +96,7 @@ class Programs:
 
     async def of_runtime(self, text: bytes, subject: str, holder: str) -> Path:
         """Compiled code of a module of wasmlet's own, kept for the holder. ``text``: its WebAssembly text."""
-        digest = digest_of(text)
+        digest = _digest_of_text(text)
         await self._parts.claim(holder, code(digest))
         if self._parts.compiler.is_ready(digest):
             return self._parts.compiler.code_path(digest)

@@ -37,11 +37,13 @@ async def _execute(runtime: Runtime, container: Container, words: list[str]) -> 
     try:
         exit_code = await guest.wait()
         stdout, stderr = _fitting(*await reading)
-        return cri.ExecSyncResponse(stdout=stdout, stderr=stderr, exit_code=exit_code)
-    finally:
+    except BaseException:
         reading.cancel()
         await asyncio.shield(guest.end())
         await asyncio.gather(reading, return_exceptions=True)
+        raise
+    await guest.end()  # which waits for nothing more
+    return cri.ExecSyncResponse(stdout=stdout, stderr=stderr, exit_code=exit_code)
 
 
 def _fitting(stdout: bytes, stderr: bytes) -> tuple[bytes, bytes]:
