@@ -12,11 +12,12 @@ PLUGINS = ("bridge", "host-local", "portmap")
 
 
 class CniInstallation:
-    """``folder``: there already. Skips the test without the plugins. At first there is no network."""
+    """``folder``: there already; what its server keeps is below it, too. Skips the test without the plugins. At first there is no network."""
 
     def __init__(self, folder: Path) -> None:
         for tool in ("ip", "iptables-save"):
             require_tool(tool)
+        self._folder = folder
         self.bin_dir = folder / "bin"
         self._conf_dir = folder / "net.d"
         self._leases = folder / "leases"
@@ -58,7 +59,8 @@ class CniInstallation:
 
     def is_clean(self) -> bool:
         """Nothing is left of any pod, in the network of the caller."""
-        mounted = "/netns/" in Path("/proc/thread-self/mounts").read_text()
+        mounts = Path("/proc/thread-self/mounts").read_text().splitlines()
+        mounted = any(f"{self._folder}/" in mount and "/netns/" in mount for mount in mounts)
         leased = [*self._leases.rglob("10.78.*"), *self._leases.rglob("fd00:78:*")]
         return not mounted and "dport" not in rules() and not leased
 
