@@ -24,10 +24,17 @@ def adopt_orphans() -> None:
 
 def children() -> dict[int, str]:
     """Command line of every child of this process by its id, without Python's own resource tracker."""
-    tasks = Path("/proc/self/task").glob("*/children")
-    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
-    commands = {pid: command_line(pid) for pid in pids}
+    commands = {pid: command_line(pid) for pid in children_of(os.getpid())}
     return {pid: command for pid, command in commands.items() if "resource_tracker" not in command}
+
+
+def children_of(pid: int) -> list[int]:
+    """Of each of its threads, which may end meanwhile."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def command_line(pid: int) -> str:

@@ -17,7 +17,7 @@ from cri_server import version
 from cri_server.cri_v1 import api_pb2 as cri
 from tests import images
 from tests.free_port import free_port
-from tests.orphans import command_line
+from tests.orphans import children_of, command_line
 from tests.real_node import RealNode, eventually, real_node
 from tests.wasmlet_server import WasmletServer
 
@@ -145,17 +145,13 @@ def test_pulls_compilations_and_the_code_that_is_there(measured: MeasuredNode) -
 def test_a_zygote_that_died(measured: MeasuredNode) -> None:
     assert measured.scrape()("wasmlet_zygote_restarts_total") == 0
     assert measured.node.server.process is not None
-    [zygote] = [pid for pid in _children(measured.node.server.process.pid) if "sandbox.zygote" in command_line(pid)]
+    [zygote] = [pid for pid in children_of(measured.node.server.process.pid) if "sandbox.zygote" in command_line(pid)]
     os.kill(zygote, signal.SIGKILL)
     eventually(lambda: measured.scrape()("wasmlet_processes", kind="zygote") == 0)
     measured.node.run_pod()
     scraped = measured.scrape()
     assert scraped("wasmlet_zygote_restarts_total") == 1
     assert scraped("wasmlet_processes", kind="zygote") == 1
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
 
 
 def test_the_server_process_and_its_version(measured: MeasuredNode) -> None:

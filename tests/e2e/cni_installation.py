@@ -12,7 +12,10 @@ PLUGINS = ("bridge", "host-local", "portmap")
 
 
 class CniInstallation:
-    """``folder``: there already; what its server keeps is below it, too. Skips the test without the plugins. At first there is no network."""
+    """At first without a network. ``folder``: there already; what its server keeps is below it, too.
+
+    Skips the test without the plugins.
+    """
 
     def __init__(self, folder: Path) -> None:
         for tool in ("ip", "iptables-save"):

@@ -1,5 +1,6 @@
 """Pods whose CPU and memory are changed while they run (``kubectl patch --subresource resize``)."""
 
+import glob
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,10 @@ def limits_of(container_id: str) -> tuple[int, int, int]:
 
 
 def _group(layout: cgroup.Layout, controller: str, container_id: str) -> Path:
-    [group] = Path(layout.controllers.get(controller, layout.mounts[0])).glob(f"**/{container_id}")
-    return group
+    """Groups of others may go meanwhile."""
+    top = layout.controllers.get(controller, layout.mounts[0])
+    [group] = glob.glob(f"{top}/**/{container_id}", recursive=True)
+    return Path(group)
 
 
 def test_cpu_and_memory_go_up_and_down_under_a_running_guest(cluster: Cluster, kubectl: Kubectl) -> None:
