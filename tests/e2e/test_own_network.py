@@ -7,7 +7,6 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,27 +172,17 @@ def test_fifty_pods_at_once_neither_collide_nor_leak(terminal: Terminal) -> None
         for number, (first, second) in enumerate(given):
             assert f"tcp . {19000 + number} : {first} . 80" in published
             assert f"tcp . {19000 + number} : {second} . 80" in published
-        spaces = {namespace_of(client, pod) for pod in pods}
-        assert len(spaces) == count
+        processes = [process_of(client, pod) for pod in pods]
+        assert len({os.readlink(process / "ns/net") for process in processes}) == count
         list(threads.map(remove, pods))
     eventually(lambda: (rules(), pod_interfaces()) == before)
-    eventually(lambda: not spaces & namespaces())
+    assert not [process for process in processes if process.exists()]
 
 
-def namespace_of(client: CriClient, pod: str) -> str:
-    """Of the network, by its number."""
+def process_of(client: CriClient, pod: str) -> Path:
     request = cri.PodSandboxStatusRequest(pod_sandbox_id=pod, verbose=True)
     info = json.loads(client.call("PodSandboxStatus", request).info["info"])
-    return os.readlink(f"/proc/{info['pid']}/ns/net")
-
-
-def namespaces() -> set[str]:
-    """Those that any process is in."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/ns/net"):
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            found.add(os.readlink(path))
-    return found
+    return Path(f"/proc/{info['pid']}")
 
 
 def test_a_full_range_is_told_and_the_next_try_succeeds_once_a_pod_is_gone(terminal: Terminal) -> None:
