@@ -51,6 +51,8 @@ class GuestExchange:
         """The response cannot be completed."""
         self.status = 0
         self._answer: ResponseHead | None = None
+        self._has_body = False
+        """A body was begun, perhaps of a response that is not the answer."""
         self._unanswered = 0
         self._early_trailers: list[Item] | None = None
         """Of a body that was complete before the guest answered."""
@@ -118,10 +120,11 @@ class GuestExchange:
 
     def begin_body(self) -> None:
         with self.connection.lock:
-            if self._answer is None:
+            if self._answer is None and self._has_body:
                 self._drain()
                 self.writer.forget()
                 self._unanswered, self._early_trailers, self.is_broken = 0, None, False
+            self._has_body = True
 
     def output_path(self) -> bytes:
         self._output = self.connection.worker.outputs.take()

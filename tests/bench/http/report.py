@@ -26,6 +26,7 @@ def rows(stream: int) -> list[Row]:
         found.append(Row(f"{load.key} p99", f"{load.label}, p99, ms"))
     for way, label in (("down", "answer"), ("up", "request")):
         found.append(Row(f"stream {way} rate", f"{label} of {stream >> 20} MiB, MB/s"))
+        found.append(Row(f"stream {way} before", f"{label} of {stream >> 20} MiB, memory before, MB", 1e-6))
         found.append(Row(f"stream {way} memory", f"{label} of {stream >> 20} MiB, most memory, MB", 1e-6))
     answers = [Row(f"first {guest}", f"{_FIRST[guest]}, Running to first answer, p50, ms") for guest in FIRST_GUESTS]
     return found + answers

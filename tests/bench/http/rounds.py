@@ -69,6 +69,7 @@ class Bench:
                     for way, move in (("down", stream.download), ("up", stream.upload)):
                         streamed = move(server, plan.stream)
                         self._note(server, f"stream {way} rate", streamed.rate)
+                        self._note(server, f"stream {way} before", streamed.before)
                         self._note(server, f"stream {way} memory", streamed.memory)
 
     def _first(self, guest: str, plan: Plan) -> None:

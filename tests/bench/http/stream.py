@@ -18,6 +18,8 @@ _PATIENCE = 300
 class Streamed(NamedTuple):
     rate: float
     """Megabytes per second."""
+    before: float
+    """Bytes of memory before it."""
     memory: float
     """Bytes, the most that was seen at once."""
 
@@ -78,4 +80,4 @@ def _watched(server: Serving, size: int, run: Callable[[], int]) -> Streamed:
         watcher.join()
     if moved != size:
         raise BenchError(f"{server.name} moved {moved} bytes of {size}")
-    return Streamed(size / elapsed / 1e6, max(seen))
+    return Streamed(size / elapsed / 1e6, seen[0], max(seen))
