@@ -1,6 +1,7 @@
 """HTTP servers to measure, each in a pod network of its own, so that all are reached by the same way.
 
-wasmlet's are containers; ``wasmtime serve`` is a process of this machine in the network of a pod that has no container.
+wasmlet's are containers; ``wasmtime serve`` is a process of this machine in the network and the cgroup of a pod that
+has no container: a processor that others want, too, is shared out among groups, and then among what is in each.
 """
 
 import http.client
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cri_server.cri_v1 import api_pb2 as cri
+from sandbox.cgroup import layout
 from tests.bench.server import BenchError, Server
 from tests.cri_client import CriClient
 from tests.guests.compiled import guest
@@ -74,6 +76,7 @@ class Pods:
             with (folder / "wasmtime.log").open("ab") as log:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
+                _join(self._pid(pod), process.pid)
                 yield self._answering("wasmtime serve", pod)
             finally:
                 process.kill()
@@ -131,6 +134,16 @@ class Pods:
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=pod, verbose=True)
         answer: cri.PodSandboxStatusResponse = self._client.call("PodSandboxStatus", request)
         return answer
+
+
+def _join(member: int, pid: int) -> None:
+    """The process enters the cgroups of the other one."""
+    found = layout.detect()
+    for line in Path(f"/proc/{member}/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        for mount in found.mounts if found.unified else {found.controllers.get(controllers.split(",")[0])}:
+            if mount is not None:
+                Path(f"{mount}{group}/cgroup.procs").write_text(str(pid))
 
 
 def _await_answer(address: str, path: str) -> None:
