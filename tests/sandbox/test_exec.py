@@ -118,22 +118,30 @@ def test_one_that_cannot_be_started(node: Node) -> None:
     in_container(node, "sleeper", scenario)
 
 
+CHANGES = {"uid": 1001, "gid": 7, "groups": [7], "oom_score_adj": 321}
+
+
+def check_place(own_pid: int, executed_pid: int) -> None:
+    """That it is where the container's own guest is, which has the changes above."""
+    own, executed = Path(f"/proc/{own_pid}"), Path(f"/proc/{executed_pid}")
+    assert (executed / "cgroup").read_text() == (own / "cgroup").read_text()
+    assert os.readlink(executed / "ns/mnt") == os.readlink(own / "ns/mnt")
+    assert os.stat(executed / "root").st_ino == os.stat(own / "root").st_ino
+    status = (executed / "status").read_text()
+    assert "Uid:\t1001\t1001\t1001\t1001\n" in status
+    assert "Groups:\t7 \n" in status
+    assert "CapPrm:\t0000000000000000\n" in status
+    assert "Seccomp_filters:\t2\n" in status
+    assert (executed / "oom_score_adj").read_text() == "321\n"
+
+
 def test_it_has_the_containers_group_and_user(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         guest = await execute(process, container, "sleeper")
-        own, executed = (Path(f"/proc/{pid}") for pid in guests_of(process.pid))
-        assert (executed / "cgroup").read_text() == (own / "cgroup").read_text()
-        assert os.readlink(executed / "ns/mnt") == os.readlink(own / "ns/mnt")
-        assert os.stat(executed / "root").st_ino == os.stat(own / "root").st_ino
-        status = (executed / "status").read_text()
-        assert "Uid:\t1001\t1001\t1001\t1001\n" in status
-        assert "Groups:\t7 \n" in status
-        assert "CapPrm:\t0000000000000000\n" in status
-        assert "Seccomp:\t2\n" in status
-        assert (executed / "oom_score_adj").read_text() == "321\n"
+        check_place(*guests_of(process.pid))
         await guest.end()
 
-    in_container(node, "sleeper", scenario, uid=1001, gid=7, groups=[7], oom_score_adj=321)
+    in_container(node, "sleeper", scenario, **CHANGES)
 
 
 def test_one_that_is_ended(node: Node) -> None:

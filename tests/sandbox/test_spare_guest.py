@@ -21,7 +21,7 @@ from tests.guests.compiled import compiled_guest, compiled_shim
 from tests.pod_guests import guests_of, spares_of
 from tests.sandbox.conftest import Exits, Node
 from tests.sandbox.one_pod import descriptors, until
-from tests.sandbox.test_exec import ended, execute, in_container
+from tests.sandbox.test_exec import CHANGES, check_place, ended, execute, in_container
 
 MOST_OPEN = 6
 """Its streams and its report, the code, and where its order comes from."""
@@ -58,23 +58,14 @@ def test_what_is_executed_next_takes_it(node: Node) -> None:
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         waiting = await once(process, container, "sleeper")
         guest = await execute(process, container, "sleeper")
-        own, executed = (Path(f"/proc/{pid}") for pid in sorted(guests_of(process.pid)))
-        assert executed.name == str(waiting)
-        assert (executed / "cgroup").read_text() == (own / "cgroup").read_text()
-        assert os.readlink(executed / "ns/mnt") == os.readlink(own / "ns/mnt")
-        assert os.stat(executed / "root").st_ino == os.stat(own / "root").st_ino
-        status = (executed / "status").read_text()
-        assert "Uid:\t1001\t1001\t1001\t1001\n" in status
-        assert "Groups:\t7 \n" in status
-        assert "CapPrm:\t0000000000000000\n" in status
-        assert "Seccomp_filters:\t2\n" in status
-        assert (executed / "oom_score_adj").read_text() == "321\n"
+        [own] = set(guests_of(process.pid)) - {waiting}
+        check_place(own, waiting)
         paths = [opened for number, opened in descriptors(waiting).items() if opened.startswith("/") and number > 0]
         assert paths == ["/root"]  # as it is seen from outside
         await guest.end()
         assert await guest.wait() == 128 + signal.SIGKILL
 
-    in_container(node, "sleeper", scenario, uid=1001, gid=7, groups=[7], oom_score_adj=321)
+    in_container(node, "sleeper", scenario, **CHANGES)
 
 
 def test_it_waits_outside_of_the_container_and_holds_nothing(node: Node) -> None:
