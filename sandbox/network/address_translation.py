@@ -3,13 +3,12 @@
 Pods reach the world behind the host's address (masquerade), and the world reaches the ports they publish on the host.
 """
 
-import shutil
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sandbox.network.addresses import Network
 from sandbox.network.host_ports import PublishedPort
-from sandbox.network.iptables import Iptables
+from sandbox.network.iptables import find_iptables
 from sandbox.network.nftables import Nftables, unsupported
 
 
@@ -20,7 +19,10 @@ class AddressTranslation(Protocol):
         """Masquerade these ranges and no others. Published ports stay, if all of it is still there."""
 
     def publish(self, ports: Iterable[PublishedPort]) -> set[PublishedPort]:
-        """These and no others. Returns those that were published before, as far as it is known which were."""
+        """These and no others. Returns those that were published before, as far as it is known which were.
+
+        Raises TranslationGone if what was applied is not there any more.
+        """
 
     def present(self) -> bool:
         """Whether what was applied is still there."""
@@ -40,6 +42,5 @@ def find_translation(bridge: str) -> AddressTranslation | None:
     except OSError as error:
         if not unsupported(error):
             raise
-        program = shutil.which("iptables")
-        return Iptables(bridge, program) if program else None
+        return find_iptables(bridge)
     return nftables

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from sandbox.network.pod_addresses import PodAddresses
 from sandbox.network.pod_annotations import check_for_own_network
 from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.network.subnets import free_subnet, parse_subnets, split_pod_cidr, written
+from sandbox.network.translation_gone import TranslationGone
 from sandbox.network.veth_pair import BridgeGone, Pair
 
 _RETRY_SECONDS = 10.0
@@ -75,6 +77,9 @@ class BridgeNetwork:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._retrying: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
+        self._new_for_senders: list[PublishedPort] = []
+        self._lost_to_senders: list[PublishedPort] = []
+        self._redirecting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         self._closing.clear()
@@ -239,14 +244,16 @@ class BridgeNetwork:
     def _connected(self, pair: Pair, name: str, netns_path: str) -> bool:
         """False if there is nothing to connect to. Blocks, and spoils its thread."""
         device = self._device
-        if device is None or not self._host.lets_out():
+        if device is None:
             return False
-        if ports := self._ports.of(pair.sandbox_id):
-            self._knows_all_ports = True
-            self._publish_new(name, ports)
         try:
+            if ports := self._ports.of(pair.sandbox_id):
+                self._knows_all_ports = True
+                self._publish_new(name, ports)
+            elif not self._host.lets_out():
+                return False
             veth_pair.connect(pair, device, netns_path)
-        except BridgeGone:
+        except (BridgeGone, TranslationGone):
             return False
         return True
 
@@ -256,15 +263,22 @@ class BridgeNetwork:
         self._host.publish(self._ports)
 
     def _redirect_senders(self, new: Iterable[PublishedPort] = (), former: Iterable[PublishedPort] = ()) -> None:
-        """In the background: the kernel looks through all flows for it."""
-        if any(port.protocol == "udp" for port in (*new, *former)):
-            self._in_background(self._redirect(new, former))
+        """In the background: the kernel looks through all flows for it, once for all that come up meanwhile."""
+        self._new_for_senders += [port for port in new if port.protocol == "udp"]
+        self._lost_to_senders += [port for port in former if port.protocol == "udp"]
+        if self._redirecting is None or self._redirecting.done():
+            self._redirecting = self._in_background(self._redirect())
 
-    async def _redirect(self, new: Iterable[PublishedPort], former: Iterable[PublishedPort]) -> None:
-        try:
-            await in_own_thread(lambda: self._host.redirect_senders(new, former))
-        except OSError as error:
-            log.warning("who has been sending to a host port by UDP may not reach the pod at once", cause=str(error))
+    async def _redirect(self) -> None:
+        while self._new_for_senders or self._lost_to_senders:
+            new, former = self._new_for_senders, self._lost_to_senders
+            self._new_for_senders, self._lost_to_senders = [], []
+            try:
+                await in_own_thread(partial(self._host.redirect_senders, new, former))
+            except OSError as error:
+                log.warning(
+                    "who has been sending to a host port by UDP may not reach the pod at once", cause=str(error)
+                )
 
     def _begin_to_give_back(self, sandbox_id: str) -> None:
         """First the ports: whoever gets the address next has not published them."""

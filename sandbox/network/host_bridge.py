@@ -54,7 +54,7 @@ class HostBridge:
 
         Returns what was published before.
 
-        Raises OSError, NotSupported.
+        Raises OSError, TranslationGone among them, and NotSupported.
         """
         with self._publishing:
             wanted = ports.published()

@@ -1,5 +1,7 @@
 """Addresses translated where the kernel has no nf_tables: chains of the bridge's own, filled in one go each, and rules
 that lead there, found again by their comment. What they do is what ``nftables`` says.
+
+A program costs some 2 ms to run, as much as all else that a pod's network needs: a pod's ports take one of each family.
 """
 
 import shlex
@@ -10,8 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from sandbox.network import forwarding
 from sandbox.network.addresses import Network
 from sandbox.network.host_ports import MARK, PublishedPort
+from sandbox.network.translation_gone import TranslationGone
 
-_PROGRAMS = {4: "iptables", 6: "ip6tables"}
+_PROGRAMS = ("iptables-legacy", "iptables")
+"""The second is a front end of nf_tables as a rule, which is of no use, or little, to a kernel that comes here."""
+_FAMILIES = {4: "iptables", 6: "ip6tables"}
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _LOOPBACK, _LOOPBACK_IPV6 = "127.0.0.0/8", "::1/128"
 _TABLES = ("nat", "raw")
@@ -27,14 +32,22 @@ class Iptables:
     """An ``AddressTranslation``."""
 
     def __init__(self, bridge: str, program: str) -> None:
-        """``program``: path of iptables; the others are beside it."""
+        """``program``: path of iptables, or of one of its variants; the others are beside it."""
         self._bridge = bridge
-        self._folder = program.rpartition("/")[0]
+        self._folder, _, name = program.rpartition("/")
+        self._variant = name.removeprefix(_FAMILIES[4])
         self._comment = ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
         self._ports_chain, self._masquerade_chain = f"WL-PORTS-{bridge}", f"WL-MASQ-{bridge}"
         self._ranges: dict[int, list[Network]] = {}
         self._published: frozenset[PublishedPort] | None = None
         """None: not known."""
+
+    def works(self) -> bool:
+        try:
+            self._listed(4, "nat")
+        except OSError:
+            return False
+        return True
 
     def apply(self, ranges: Sequence[Network]) -> None:
         wanted = {version: [each for each in ranges if each.version == version] for version in (4, 6)}
@@ -64,7 +77,16 @@ class Iptables:
             rules = [rule for port in own for rule in self._port_rules(version, port)]
             if version == 6:
                 rules.insert(0, [self._ports_chain, "-d", _LOOPBACK_IPV6, "-j", "RETURN"])
-            self._fill(version, self._ports_chain, rules)
+            self._fill_if_present(version, rules)
+
+    def _fill_if_present(self, version: int, rules: Iterable[Rule]) -> None:
+        """The chain of the ports. Raises TranslationGone."""
+        try:
+            self._fill(version, self._ports_chain, rules, self._leads_there(version))
+        except OSError as error:
+            if self.present():
+                raise
+            raise TranslationGone(f"rules of {self._bridge} have been removed: {error}") from error
 
     def present(self) -> bool:
         return all(self._leads_there(version) <= self._own_rules(version, "nat") for version in self._ranges)
@@ -78,7 +100,7 @@ class Iptables:
 
     def _versions(self) -> list[int]:
         """Families that this machine has a program for."""
-        return [version for version, name in _PROGRAMS.items() if shutil.which(self._path(name))]
+        return [version for version in _FAMILIES if shutil.which(self._program(version))]
 
     def _apply(self, version: int, ranges: Sequence[Network]) -> None:
         self._fill(version, self._masquerade_chain, self._masquerade_rules(version, ranges))
@@ -135,17 +157,27 @@ class Iptables:
     def _listed(self, version: int, table: str) -> list[list[str]]:
         return [shlex.split(line) for line in self._run(version, table, "-S").splitlines()]
 
-    def _fill(self, version: int, chain: str, rules: Iterable[Rule]) -> None:
-        """The chain has these rules afterwards and no others, or all is as it was."""
-        lines = ["*nat", f":{chain} - [0:0]", *(" ".join(["-A", *rule]) for rule in rules), "COMMIT", ""]
-        command = [self._path(f"{_PROGRAMS[version]}-restore"), "-w", str(_WAIT_SECONDS), "--noflush"]
-        _execute(command, "\n".join(lines))
+    def _fill(self, version: int, chain: str, rules: Iterable[Rule], presupposed: Iterable[Rule] = ()) -> None:
+        """The chain has these rules afterwards and no others; where one ``presupposed`` is missing, all is as it was."""
+        checks = [" ".join(["-C", *rule]) for rule in presupposed]
+        added = [" ".join(["-A", *rule]) for rule in rules]
+        command = [f"{self._program(version)}-restore", "-w", str(_WAIT_SECONDS), "--noflush"]
+        _execute(command, "\n".join(["*nat", *checks, f":{chain} - [0:0]", *added, "COMMIT", ""]))
 
     def _run(self, version: int, table: str, *arguments: str) -> str:
-        return _execute([self._path(_PROGRAMS[version]), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
+        return _execute([self._program(version), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
 
-    def _path(self, program: str) -> str:
-        return f"{self._folder}/{program}"
+    def _program(self, version: int) -> str:
+        return f"{self._folder}/{_FAMILIES[version]}{self._variant}"
+
+
+def find_iptables(bridge: str) -> Iptables | None:
+    """By the first program that this kernel obeys."""
+    for program in filter(None, map(shutil.which, _PROGRAMS)):
+        found = Iptables(bridge, program)
+        if found.works():
+            return found
+    return None
 
 
 def _execute(command: Sequence[str], text: str = "") -> str:

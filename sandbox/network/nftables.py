@@ -20,6 +20,7 @@ from sandbox.network import nftables_messages as nft
 from sandbox.network.addresses import Network
 from sandbox.network.host_ports import MARK, PublishedPort
 from sandbox.network.netlink import NETLINK_NETFILTER, EncodedMessage, KeptSocket
+from sandbox.network.translation_gone import TranslationGone
 
 _PREROUTING, _OUTPUT, _POSTROUTING, _GUARD = "prerouting", "output", "postrouting", "guard"
 _HOOKS = {
@@ -102,6 +103,8 @@ class Nftables:
         self._published = None
 
     def publish(self, ports: Iterable[PublishedPort]) -> set[PublishedPort]:
+        if not self.present():
+            raise TranslationGone(f"nf_tables tables of {self._bridge} have been removed")
         wanted, former = frozenset(ports), self._published
         if any(port.host.version == 4 for port in wanted):
             forwarding.route_loopback_sources(self._bridge)

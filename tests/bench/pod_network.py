@@ -63,6 +63,7 @@ _CASES = (
     Case("IPv4, IPv6, 4 host ports (TCP, UDP)", _BOTH, 4, udp=True),
     Case("IPv4, IPv6, 4 host ports (TCP), bandwidth", _BOTH, 4, _LIMITS),
     Case("IPv4, IPv6, 4 host ports (TCP), iptables", _BOTH, 4, {}, True),
+    Case("IPv4, IPv6, 4 host ports (TCP, UDP), iptables", _BOTH, 4, {}, True, udp=True),
 )
 
 
@@ -72,7 +73,7 @@ def bench_network(
 ) -> None:
     structlog.configure(processors=[_silent])
     heads = ["set up", "p95", "torn down", "p95", "both", f"{crowd} at once", "gone"]
-    print(f"{'ms for one pod':44}" + "".join(f"{head:>{width}}" for head, width in zip(heads, _WIDTHS, strict=True)))
+    print(f"{'ms for one pod':50}" + "".join(f"{head:>{width}}" for head, width in zip(heads, _WIDTHS, strict=True)))
     for case in _CASES:
         print(_line(case.name, _in_namespace(partial(_measure, case, pods, crowd))))
 
@@ -86,7 +87,7 @@ def _line(name: str, figures: Figures) -> str:
     both = [one + other for one, other in zip(up, down, strict=True)]
     shown = [statistics.median(up), _p95(up), statistics.median(down), _p95(down), statistics.median(both)]
     values = [*shown, figures.at_once, figures.gone]
-    return f"{name:44}" + "".join(f"{value:{width}.2f}" for value, width in zip(values, _WIDTHS, strict=True))
+    return f"{name:50}" + "".join(f"{value:{width}.2f}" for value, width in zip(values, _WIDTHS, strict=True))
 
 
 def _p95(values: Sequence[float]) -> float:

@@ -164,6 +164,33 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+class KernelWithoutNftables:
+    def __init__(self, bridge: str) -> None:
+        pass
+
+    def try_out(self) -> None:
+        raise OSError(93, "Protocol not supported")
+
+
+def translate_by(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """``nft``, or a variant of iptables."""
+    require_tool("nft")
+    require_tool(program)
+    if program != "nft":
+        monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
+        monkeypatch.setattr("sandbox.network.iptables._PROGRAMS", (program,))
+
+
+def rules_of(program: str) -> str:
+    if program == "nft":
+        return run("nft", "list", "ruleset")
+    return run(f"{program}-save") + run(f"{for_ipv6(program)}-save")
+
+
+def for_ipv6(program: str) -> str:
+    return program.replace("ip", "ip6", 1)
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     require_root()

@@ -12,11 +12,14 @@ from tests.sandbox.network.conftest import (
     UPLINK_MTU,
     WORLD,
     Host,
+    KernelWithoutNftables,
     attach,
     bridge_of,
     links,
     ports,
+    rules_of,
     run,
+    translate_by,
     until,
 )
 
@@ -105,13 +108,11 @@ def test_pods_reach_each_other_by_an_address_that_the_host_translates(host: Host
     host.run_test(test)
 
 
-@pytest.mark.parametrize("program", ["nft", "iptables"])
+@pytest.mark.parametrize("program", ["nft", "iptables-legacy"])
 def test_the_world_sees_a_pod_as_the_host(host: Host, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    require_tool(program)
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
-        if program == "iptables":
-            monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
         world = host.world()
         network = host.network()
         await network.open()
@@ -128,18 +129,10 @@ def test_the_world_sees_a_pod_as_the_host(host: Host, monkeypatch: pytest.Monkey
             server.kill()
             server.communicate()
         await network.teardown()
-        assert "wasmlet" not in run("nft", "list", "ruleset")
+        assert "wasmlet" not in rules_of(program)
         await network.close()
 
     host.run_test(test)
-
-
-class KernelWithoutNftables:
-    def __init__(self, bridge: str) -> None:
-        pass
-
-    def try_out(self) -> None:
-        raise OSError(93, "Protocol not supported")
 
 
 def test_without_any_masquerade_pods_work_locally(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

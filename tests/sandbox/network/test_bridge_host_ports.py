@@ -13,8 +13,20 @@ from sandbox.network import veth_pair
 from sandbox.network.bridge import BridgeNetwork
 from sandbox.network.provider import Attachment, HostPort, PodRequest
 from tests.prerequisites import require_tool
-from tests.sandbox.network.conftest import HOST_IN_WORLD, WORLD, Host, Pod, links, ports, run, until
-from tests.sandbox.network.test_bridge import KernelWithoutNftables
+from tests.sandbox.network.conftest import (
+    HOST_IN_WORLD,
+    WORLD,
+    Host,
+    KernelWithoutNftables,
+    Pod,
+    for_ipv6,
+    links,
+    ports,
+    rules_of,
+    run,
+    translate_by,
+    until,
+)
 
 SUBNET = "10.77.0.0/24,fd00:77::/64"
 GATEWAYS = ("10.77.0.1", "fd00:77::1")
@@ -36,6 +48,7 @@ while True:
     _, address = udp.recvfrom(100)
     udp.sendto(address[0].encode(), address)
 """
+_ATTRIBUTE_OF_NO_KERNEL = 1000
 CALL = {
     "tcp": "import socket; print(socket.create_connection(('{}', {}), 30).recv(100).decode())",
     "udp": "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(30); s.connect(('{}', {}));"
@@ -78,21 +91,16 @@ def rules() -> str:
     return run("nft", "list", "ruleset")
 
 
-def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    require_tool("nft")
-    require_tool(program)
-    if program == "iptables":
-        monkeypatch.setattr("sandbox.network.address_translation.Nftables", KernelWithoutNftables)
-
-
-@pytest.mark.parametrize(("program", "in_bridge"), [("nft", "0"), ("nft", "1"), ("iptables", "1")])
+@pytest.mark.parametrize(
+    ("program", "in_bridge"), [("nft", "0"), ("nft", "1"), ("iptables-legacy", "1"), ("iptables-nft", "1")]
+)
 def test_they_lead_to_the_pod_from_everywhere(
     host: Host, monkeypatch: pytest.MonkeyPatch, program: str, in_bridge: str
 ) -> None:
-    use(monkeypatch, program)
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
-        before = rules(), set(links())
+        before = set(links())
         world = host.world()
         for family in ("ip", "ip6"):  # whether the kernel translates within a bridge, as kube-proxy wants it
             run("sysctl", "-w", f"net.bridge.bridge-nf-call-{family}tables={in_bridge}")
@@ -117,23 +125,27 @@ def test_they_lead_to_the_pod_from_everywhere(
                 assert seen(caller, "tcp", "2001:db8::2", 8080) == gateway_ipv6
                 assert seen(caller, "udp", HOST_IN_WORLD, 53) == gateway
             assert seen(other, "tcp", "10.77.0.2", 80) == "10.77.0.3"
+            for pods, way in (("10.77.0.0/24", HOST_IN_WORLD), ("fd00:77::/64", "2001:db8::2")):
+                world.run("ip", "route", "add", pods, "via", way)
+            assert seen(world, "tcp", "10.77.0.2", 80) == WORLD
+            assert seen(world, "tcp", "fd00:77::2", 80) == "2001:db8::1"
             assert seen(world, "tcp", HOST_IN_WORLD, 81) == ""
             assert seen(None, "tcp", "::1", 8080) == ""
             await network.detach(pod.sandbox_id, attachment.state)
-            await until(lambda: "10.77.0.2" not in rules())
+            await until(lambda: "10.77.0.2" not in rules_of(program))
             assert seen(None, "tcp", HOST_IN_WORLD, 8080) == ""
         await network.teardown()
-        assert "wasmlet" not in rules()
-        assert "WL-" not in rules()
-        assert set(links()) - before[1] == {"uplink"}
+        assert "wasmlet" not in rules_of(program)
+        assert "WL-" not in rules_of(program)
+        assert set(links()) - before == {"uplink"}
         await network.close()
 
     host.run_test(test)
 
 
-@pytest.mark.parametrize("program", ["nft", "iptables"])
+@pytest.mark.parametrize("program", ["nft", "iptables-legacy"])
 def test_a_pod_does_not_reach_the_hosts_loopback(host: Host, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    use(monkeypatch, program)
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
         network = host.network(subnet=SUBNET)
@@ -152,7 +164,7 @@ def test_a_pod_does_not_reach_the_hosts_loopback(host: Host, monkeypatch: pytest
             pod.python(send)
             with pytest.raises(TimeoutError):
                 service.recv(1)
-            run("nft", "flush", "chain", *_guard(program, network))
+            run(*_flush_guard(program))
             pod.python(send)
             assert service.recv(1) == b"x", "what the guard keeps away is there without it"
         await network.close()
@@ -160,9 +172,11 @@ def test_a_pod_does_not_reach_the_hosts_loopback(host: Host, monkeypatch: pytest
     host.run_test(test)
 
 
-def _guard(program: str, network: BridgeNetwork) -> tuple[str, ...]:
+def _flush_guard(program: str) -> tuple[str, ...]:
+    if program != "nft":
+        return program, "-t", "raw", "-F", "PREROUTING"
     bridge = next(name for name, link in links().items() if link.get("linkinfo", {}).get("info_kind") == "bridge")
-    return ("ip", f"wasmlet-{bridge}", "guard") if program == "nft" else ("ip", "raw", "PREROUTING")
+    return "nft", "flush", "chain", "ip", f"wasmlet-{bridge}", "guard"
 
 
 # ---- conflicts ------------------------------------------------------------------------------------------------------
@@ -257,11 +271,14 @@ def test_without_anything_that_translates_they_are_refused(host: Host, monkeypat
 # ---- UDP flows ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", ["nft", "iptables"])
+@pytest.mark.parametrize(("program", "filters"), [("nft", True), ("nft", False), ("iptables-legacy", True)])
 def test_who_goes_on_sending_is_heard_by_whoever_publishes_the_port(
-    host: Host, monkeypatch: pytest.MonkeyPatch, program: str
+    host: Host, monkeypatch: pytest.MonkeyPatch, program: str, *, filters: bool
 ) -> None:
-    use(monkeypatch, program)
+    """``filters``: whether the kernel knows those that the flows of former pods are forgotten by."""
+    translate_by(monkeypatch, program)
+    if not filters:
+        monkeypatch.setattr("sandbox.network.conntrack._FILTER", _ATTRIBUTE_OF_NO_KERNEL)
     port = HostPort(53, 80, "udp", "")
 
     async def test() -> None:
@@ -293,11 +310,11 @@ def test_who_goes_on_sending_is_heard_by_whoever_publishes_the_port(
 # ---- restarts -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", ["nft", "iptables"])
+@pytest.mark.parametrize("program", ["nft", "iptables-legacy"])
 def test_they_work_while_the_server_is_away_and_go_with_the_pod(
     host: Host, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    use(monkeypatch, program)
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
         first = host.network(subnet=SUBNET)
@@ -315,7 +332,7 @@ def test_they_work_while_the_server_is_away_and_go_with_the_pod(
             await second.detach(dead.sandbox_id, {})
             second.restore(kept.sandbox_id, attachment.state)
             await second.sweep({kept.sandbox_id})
-            assert "99" not in [word for line in rules().splitlines() for word in line.split()]
+            assert "99" not in rules_of(program).split()
             assert seen(None, "tcp", "127.0.0.1", 8080) == "10.77.0.1"
             other = host.pod()
             with pytest.raises(SandboxError, match="is that of pod prod/web"):
@@ -327,25 +344,35 @@ def test_they_work_while_the_server_is_away_and_go_with_the_pod(
     host.run_test(test)
 
 
-@pytest.mark.parametrize("program", ["nft", "iptables"])
+@pytest.mark.parametrize("program", ["nft", "iptables-legacy"])
 def test_they_come_back_when_somebody_has_removed_all_rules(
     host: Host, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    use(monkeypatch, program)
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
         network = host.network(subnet=SUBNET)
         await network.open()
         pod = host.pod()
         await attach(network, pod)
-        run("nft", "flush", "ruleset")
+        _flush_all(program)
         other = host.pod()
-        await network.attach(other.sandbox_id, other.netns_path)
-        with telling_callers(pod):
-            assert seen(other, "tcp", "10.77.0.1", 8080) == "10.77.0.1"
+        await attach(network, other, HostPort(99, 80, "tcp", ""), name="other")
+        with telling_callers(pod), telling_callers(other):
+            for port in (8080, 99):
+                assert seen(other, "tcp", "10.77.0.1", port) == "10.77.0.1"
         await network.close()
 
     host.run_test(test)
+
+
+def _flush_all(program: str) -> None:
+    if program == "nft":
+        run("nft", "flush", "ruleset")
+        return
+    for each in (program, for_ipv6(program)):
+        for command in ("-F", "-X"):
+            run(each, "-t", "nat", command)
 
 
 def test_what_somebody_else_has_done_to_the_maps_is_put_right(host: Host) -> None:

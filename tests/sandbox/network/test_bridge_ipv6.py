@@ -11,7 +11,7 @@ from sandbox.network import ipv6
 from sandbox.network.bridge import BridgeNetwork
 from sandbox.network.names import host_interface
 from tests.prerequisites import require_tool
-from tests.sandbox.network.conftest import Host, Pod, links, ports, run
+from tests.sandbox.network.conftest import Host, Pod, links, ports, rules_of, run, translate_by
 
 SUBNET = "10.77.0.0/24,fd00:77::/64"
 TELL_PEER = (
@@ -68,8 +68,9 @@ def _family(ip: str) -> str:
     return "socket.AF_INET6" if ":" in ip else "socket.AF_INET"
 
 
-def test_pods_reach_each_other_and_the_world(host: Host) -> None:
-    require_tool("nft")
+@pytest.mark.parametrize("program", ["nft", "iptables-legacy"])
+def test_pods_reach_each_other_and_the_world(host: Host, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    translate_by(monkeypatch, program)
 
     async def test() -> None:
         world = host.world()
@@ -83,7 +84,7 @@ def test_pods_reach_each_other_and_the_world(host: Host) -> None:
         assert callers(one, other, ips[1]) == ("fd00:77::3", "fd00:77::3")
         assert callers(world, one, "2001:db8::1") == ("2001:db8::2", "fd00:77::2")
         await network.teardown()
-        assert "wasmlet" not in run("nft", "list", "ruleset")
+        assert "wasmlet" not in rules_of(program)
         await network.close()
 
     host.run_test(test)
