@@ -158,7 +158,7 @@ class Iptables:
         return [shlex.split(line) for line in self._run(version, table, "-S").splitlines()]
 
     def _fill(self, version: int, chain: str, rules: Iterable[Rule], presupposed: Iterable[Rule] = ()) -> None:
-        """The chain has these rules afterwards and no others; where one ``presupposed`` is missing, all is as it was."""
+        """The chain has these rules afterwards and no others; if one ``presupposed`` is missing, all is as it was."""
         checks = [" ".join(["-C", *rule]) for rule in presupposed]
         added = [" ".join(["-A", *rule]) for rule in rules]
         command = [f"{self._program(version)}-restore", "-w", str(_WAIT_SECONDS), "--noflush"]

@@ -38,9 +38,11 @@ class Kubelet:
         feature_gates: Mapping[str, bool] = MappingProxyType({}),
         kubeconfig: Path | None = None,
         authority: Path | None = None,
+        node_ip: str = ADDRESS,
         **settings: Any,
     ) -> None:
         self.folder = folder
+        self._node_ip = node_ip
         self.log = folder / "kubelet.log"
         self.manifests = folder / "manifests"
         self.process: subprocess.Popen[bytes] | None = None
@@ -60,7 +62,7 @@ class Kubelet:
             "root-dir": self.folder / "root",
             "cert-dir": self._certificates,
             "hostname-override": NODE,
-            "node-ip": ADDRESS,
+            "node-ip": self._node_ip,
         }
         if self._kubeconfig is not None:
             options["kubeconfig"] = self._kubeconfig

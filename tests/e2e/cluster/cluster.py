@@ -16,10 +16,12 @@ from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.workloads import Containers, pod, running_containers
 from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node_here
-from tests.e2e.node_namespaces import INTERFACES, node_namespaces
+from tests.e2e.node_namespaces import ADDRESS, INTERFACES, node_namespaces
 from tests.prerequisites import require_root, require_tool
 
 WITNESS = "witness"
+ADDRESS_IPV6 = "fd00:192::10"
+"""The node's other one: the cluster has both families, IPv4 first."""
 RESOLV_CONF = "search node.example\nnameserver 192.0.2.53\noptions timeout:1\n"
 """The node's."""
 
@@ -97,6 +99,17 @@ def pod_interfaces() -> list[str]:
 
 
 @contextmanager
+def _ipv6() -> Iterator[None]:
+    """Of the node, until that ends."""
+    for command in (
+        f"address add {ADDRESS_IPV6}/64 dev {INTERFACES[0]} nodad",
+        f"route add default via fd00:192::1 dev {INTERFACES[0]}",
+    ):
+        subprocess.run(["ip", "-6", *command.split()], check=True)
+    yield
+
+
+@contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
     """Ready. Until its end the calling thread is in namespaces of its own; nothing of it is left then. Skips the test
     where a program is missing."""
@@ -107,6 +120,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     resolv_conf.write_text(RESOLV_CONF)
     with (
         node_namespaces(folder / "shown"),
+        _ipv6(),
         control_plane(folder / "control-plane") as control,
         kube_proxy(proxy_log, control.kubeconfig),
         cluster_dns() as names,
@@ -114,6 +128,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             folder,
             kubeconfig=control.kubeconfig,
             resolvConf=str(resolv_conf),
+            node_ip=f"{ADDRESS},{ADDRESS_IPV6}",
             server_config=_WASMLET_SETTINGS,
             **_KUBELET_SETTINGS,
         ) as node,

@@ -14,7 +14,8 @@ from tests.e2e.node_namespaces import ADDRESS
 from tests.prerequisites import require_tool
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-POD_ADDRESSES = "10.244.0.0/16"
+POD_ADDRESSES = "10.244.0.0/16,fd00:244::/48"
+SERVICE_ADDRESSES = "10.96.0.0/24,fd00:96::/112"
 
 _ETCD = "http://127.0.0.1:2379"
 _URL = "https://127.0.0.1:6443"
@@ -129,7 +130,7 @@ def _api_server_options(certificates: Certificates) -> dict[str, str]:
         "etcd-servers": _ETCD,
         "bind-address": "0.0.0.0",
         "advertise-address": ADDRESS,
-        "service-cluster-ip-range": "10.96.0.0/24",
+        "service-cluster-ip-range": SERVICE_ADDRESSES,
         "endpoint-reconciler-type": "none",
         "authorization-mode": "AlwaysAllow",
         "allow-privileged": "true",

@@ -25,7 +25,7 @@ def pod_range(cluster: Cluster, cidr: str) -> Iterator[None]:
     """Of the addresses of new pods, as a kubelet announces it."""
     announce(cluster, cidr)
     yield
-    announce(cluster, cluster.kubectl.get(f"node/{NODE}")["spec"]["podCIDR"])
+    announce(cluster, ",".join(cluster.kubectl.get(f"node/{NODE}")["spec"]["podCIDRs"]))
 
 
 def announce(cluster: Cluster, cidr: str) -> None:

@@ -1,9 +1,12 @@
 """Services of pods that serve, by kube-proxy: who is reached, from where, and that it goes on whatever happens."""
 
 import socket
+from functools import partial
 from pathlib import Path
 
+from tests.e2e.cluster.cluster import ADDRESS_IPV6
 from tests.e2e.cluster.kubectl import Kubectl, eventually
+from tests.e2e.cluster.outsider import outsider
 from tests.e2e.cluster.together import Case, together
 from tests.e2e.cluster.web import PORT, answers, answers_inside, each_second, flags, health, service, visitor, web
 from tests.e2e.cluster.workloads import deployment, pod, template
@@ -28,7 +31,7 @@ def serve(case: Case, replicas: int, **spec: object) -> str:
         deployment("web", replicas, template("web", container, volumes=flags(case))), service("web", **spec)
     )
     case.kubectl.wait_for_rollout("deployment/web")
-    return f"http://{case.kubectl.get('service/web')['spec']['clusterIP']}/name"
+    return name_url(case.kubectl.get("service/web")["spec"]["clusterIP"], 80)
 
 
 @together
@@ -58,16 +61,6 @@ def test_a_service_goes_on_while_the_server_is_killed(case: Case) -> None:
     assert visiting.failures == []
     assert answers(url) == pods
     assert [pod["status"]["podIP"] for pod in case.kubectl.objects("pod")] == addresses
-
-
-@together
-def test_a_service_is_reached_from_other_pods(case: Case) -> None:
-    url = serve(case, 2)
-    case.kubectl.apply(pod("visitor", case.tool("sleep 1000"), volumes=case.volumes()))
-    case.kubectl.wait("pod/visitor", "condition=Ready")
-    inside = case.cluster.node.pid("visitor")
-    pods = pod_names(case.kubectl)
-    eventually(lambda: answers_inside(inside, url) == pods, "all pods are reached from another")
 
 
 @together
@@ -191,8 +184,28 @@ def test_handlers_of_http_requests_serve_by_a_service(case: Case) -> None:
 
 
 @together
-def test_a_service_is_reached_at_a_port_of_the_node(case: Case) -> None:
-    serve(case, 2, type="NodePort")
-    [port] = case.kubectl.get("service/web")["spec"]["ports"]
-    url = f"http://{ADDRESS}:{port['nodePort']}/name"
-    eventually(lambda: answers(url) == pod_names(case.kubectl), "all pods are reached at the node")
+def test_a_service_of_both_families_is_reached_from_everywhere(case: Case) -> None:
+    """From the node, another pod and another machine, which has a route to the pods, too."""
+    serve(case, 2, type="NodePort", ipFamilyPolicy="RequireDualStack")
+    case.kubectl.apply(pod("visitor", case.tool("sleep 1000"), volumes=case.volumes()))
+    spec, pods = case.kubectl.get("service/web")["spec"], pod_names(case.kubectl)
+    node_port = spec["ports"][0]["nodePort"]
+    case.kubectl.wait("pod/visitor", "condition=Ready")
+    inside = case.cluster.node.pid("visitor")
+    with outsider() as outside:
+        for service_address, node_address in zip(spec["clusterIPs"], (ADDRESS, ADDRESS_IPV6), strict=True):
+            inner, outer = name_url(service_address, 80), name_url(node_address, node_port)
+            eventually(partial(reaches_all, pods, inner), "all pods are reached")
+            assert answers(outer) == answers_inside(inside, inner) == answers_inside(outside, outer) == pods
+        for found in case.kubectl.objects("pod", "--selector=app=web"):
+            for each in found["status"]["podIPs"]:
+                assert answers_inside(outside, name_url(each["ip"], PORT)) == {found["metadata"]["name"]}
+
+
+def reaches_all(pods: set[str], url: str) -> bool:
+    return answers(url) == pods
+
+
+def name_url(address: str, port: int) -> str:
+    """Of who tells its name."""
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}/name"
