@@ -83,13 +83,18 @@ class Cluster:
     def defects(self) -> list[str]:
         """What the server and the kubelet tell of their own."""
         kubelet = [line for line in self.node.kubelet.log.read_text().splitlines() if line.startswith(("F", "panic"))]
-        server = [json.loads(line) for line in self.node.server.log.read_text().splitlines()]
-        return kubelet + [str(event) for event in server if event["level"] not in ("debug", "info", "warning")]
+        server = [line for line in self.node.server.log.read_text().splitlines() if not _is_usual(line)]
+        return [*kubelet, *server]
 
     def last_words(self) -> str:
         """Of every component whose log is still there."""
         logs = [*self.control_plane.logs(), self.proxy_log, self.node.kubelet.log, self.node.server.log]
         return "\n".join(last_words(log) for log in logs if log.exists())
+
+
+def _is_usual(line: str) -> bool:
+    """Of the server's log, in which a traceback is no event."""
+    return line.startswith("{") and json.loads(line)["level"] in ("debug", "info", "warning")
 
 
 def pod_interfaces() -> list[str]:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sandbox.errors import InvalidSpec, NotSupported, SandboxError
 from sandbox.network.cni import network as cni_network
 from sandbox.network.cni.network import CniNetwork
 from sandbox.network.pod_annotations import IPS
-from sandbox.network.provider import HostPort, PodRequest
+from sandbox.network.provider import Dns, HostPort, PodRequest
 from tests.sandbox.network.cni.conftest import ADDRESS, Installation
 from tests.sandbox.network.conftest import Host, Pod, links, run, until
 
@@ -107,7 +108,29 @@ def test_a_pod_has_the_address_that_it_asks_for(host: Host, cni: Installation) -
         await network.detach(pod.sandbox_id, {})
         assert cni.leased() == set()
 
-    on_network(host, cni, test)
+
+def test_a_damaged_network_is_found_after_a_start(host: Host, cni: Installation) -> None:
+    cni.describe(cni.bridge("10.77.0.0/24"))
+
+    async def test() -> None:
+        former = cni.network(host)
+        await former.open()
+        whole, damaged = host.pods(2)
+        for pod in (whole, damaged):
+            await former.attach(pod.sandbox_id, pod.netns_path)
+        await former.close()
+        damaged.run("ip", "address", "flush", "dev", "eth0")
+        network = cni.network(host)
+        with capture_logs() as told:
+            await network.open()
+            await network.sweep({whole.sandbox_id, damaged.sandbox_id})
+            await until(lambda: any("damaged" in entry["event"] for entry in told))
+            await network.close()
+        assert [entry["sandbox_id"] for entry in told if "damaged" in entry["event"]] == [damaged.sandbox_id]
+        for pod in (whole, damaged):
+            await network.detach(pod.sandbox_id, {})
+
+    host.run_test(test)
 
 
 def test_pods_reach_each_other(host: Host, cni: Installation) -> None:
@@ -330,23 +353,29 @@ def test_an_answer_without_address_is_a_failure(host: Host, cni: Installation, a
 
 
 def test_a_plugin_is_told_of_the_pod_and_at_its_end_what_it_answered(host: Host, cni: Installation) -> None:
-    cni.describe(cni.program() | {"capabilities": {"portMappings": True}})
+    pod_annotations = "io.kubernetes.cri.pod-annotations"
+    cni.describe(cni.program() | {"capabilities": {"portMappings": True, "dns": True, pod_annotations: True}})
 
     async def test(network: CniNetwork) -> None:
         pod = host.pod()
-        request = PodRequest("web", "prod", "uid-1", host_ports=WEB[:1])
+        dns = Dns(("10.96.0.10",), ("svc.example",), ("ndots:5",))
+        request = PodRequest("web", "prod", "uid-1", {"team": "a"}, WEB[:1], dns)
         await network.attach(pod.sandbox_id, pod.netns_path, request)
         told = cni.environment("ADD")
         assert told["CNI_CONTAINERID"] == pod.sandbox_id
         assert "K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web" in told["CNI_ARGS"]
-        ports = [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]
-        assert cni.input("ADD")["runtimeConfig"] == {"portMappings": ports}
+        told_by_capability = {
+            "portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}],
+            "dns": {"servers": ["10.96.0.10"], "searches": ["svc.example"], "options": ["ndots:5"]},
+            pod_annotations: {"team": "a"},
+        }
+        assert cni.input("ADD")["runtimeConfig"] == told_by_capability
         pod.end()
         assert Path(told["CNI_NETNS"]).exists()
         await network.detach(pod.sandbox_id, {})
         assert cni.environment("DEL") == {**told, "CNI_COMMAND": "DEL"}
         assert cni.input("DEL")["prevResult"] == json.loads(ADDRESS)
-        assert cni.input("DEL")["runtimeConfig"] == {"portMappings": ports}
+        assert cni.input("DEL")["runtimeConfig"] == told_by_capability
 
     on_network(host, cni, test)
 
