@@ -77,7 +77,10 @@ class Zygote:
             answer = process(request)
         except (OSError, SandboxError) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
-        control.write(self._connection.fileno(), {"id": request["id"], **answer})
+        try:
+            control.write(self._connection.fileno(), {"id": request["id"], **answer})
+        except ConnectionError:  # the server has been killed: nobody waits for the zygote, or the pod, any more
+            os._exit(0)
         return answer
 
     def _process(self, request: control.Message) -> control.Message:
