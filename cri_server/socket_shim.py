@@ -35,4 +35,4 @@ async def socket_shim(runtime: Runtime, listeners: int, asks_host: bool) -> list
 
 @lru_cache(_DIFFERENT)
 def _texts(listeners: int, asks_host: bool) -> tuple[bytes, bytes]:
-    return preview1_shim.front().encode(), preview1_shim.back(listeners, takes_input=asks_host).encode()
+    return preview1_shim.front().encode(), preview1_shim.back(listeners, has_streams=asks_host).encode()

@@ -6,13 +6,14 @@ others to the native WASI, which finds the guest's memory as one that the back e
 
 Guests take listening sockets from descriptor 3 on. The native descriptors from 3 on move up for that:
 
-    0 to 2                      native; 0 the host's of a guest that asks it, so that it can read without waiting
+    0 to 2                      native; the host's of a guest that asks it
     3 to 2 + listeners          listening sockets
     from there to FIRST_SOCKET  native, less the number of listeners
     FIRST_SOCKET and above      accepted sockets
 
 The native WASI reads ahead from standard input what the kernel then no longer knows of. A guest that may wait for it
-together with sockets reads it by the host instead.
+together with sockets reads it by the host instead. To write it starts a thread, which costs more than all else that a
+short command does: what a guest that asks the host writes to its outputs goes there, until it moves or closes one.
 
 The native WASI also answers what a read-only file system refuses as an error of the device. Of those the host finds out
 which they are.
@@ -87,8 +88,8 @@ def _trampoline(place: int, name: str) -> str:
     )
 
 
-def back(listeners: int, takes_input: bool = False) -> str:
-    """``listeners``: how many listening sockets the guest has; ``takes_input``: the host is its standard input."""
+def back(listeners: int, has_streams: bool = False) -> str:
+    """``listeners``: how many listening sockets the guest has; ``has_streams``: the host is its standard streams."""
     names = list(PARAMETERS)
     native = [f'(import "wasi_snapshot_preview1" "{name}" (func $native_{name}{_signature(name)}))' for name in names]
     host = [
@@ -102,19 +103,24 @@ def back(listeners: int, takes_input: bool = False) -> str:
             *native,
             *host,
             '(export "memory" (memory 0))',
-            _numbering(listeners, takes_input),
+            _numbering(listeners, has_streams),
             _explanation(),
-            *(_function(name, bool(listeners) or takes_input) for name in names),
+            *(_function(name, bool(listeners) or has_streams) for name in names),
             "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
             ")\n",
         ]
     )
 
 
-def _numbering(listeners: int, takes_input: bool) -> str:
+def _numbering(listeners: int, has_streams: bool) -> str:
     """``native`` and ``guest`` turn a descriptor of one side into the other's."""
-    is_input = "(i32.eqz (local.get $fd))" if takes_input else "(i32.const 0)"
+    is_input = "(i32.eqz (local.get $fd))" if has_streams else "(i32.const 0)"
     return f"""\
+(global $outputs_are_native (mut i32) (i32.const {0 if has_streams else 1}))
+(func $is_output (param $fd i32) (result i32)
+  (i32.lt_u (i32.sub (local.get $fd) (i32.const 1)) (i32.const 2)))
+(func $leaves_output (param $fd i32)
+  (if (call $is_output (local.get $fd)) (then (global.set $outputs_are_native (i32.const 1)))))
 (func $is_socket (param $fd i32) (result i32)
   (i32.or {is_input} (i32.or
     (i32.lt_u (i32.sub (local.get $fd) (i32.const {FIRST_LISTENER})) (i32.const {listeners}))
@@ -169,8 +175,14 @@ def _body(name: str, waits_by_host: bool) -> str:
         return _poll() if waits_by_host else f" {_native_call(name)}"
     if name == "fd_read" and waits_by_host:
         return _choice(f"(i32.or (i32.eqz (local.get 0)) {_any_socket(name)})", _of_socket(name), _native_call(name))
+    if name == "fd_write":
+        by_host = "(i32.and (call $is_output (local.get 0)) (i32.eqz (global.get $outputs_are_native)))"
+        return _choice(f"(i32.or {by_host} {_any_socket(name)})", _of_socket(name), _native_call(name))
+    if name == "fd_close":
+        choice = _choice(_any_socket(name), _of_socket(name), _native_call(name))
+        return f" (call $leaves_output (local.get 0)){choice}"
     if name == "fd_renumber":
-        return _renumber()
+        return f" (call $leaves_output (local.get 0)) (call $leaves_output (local.get 1)){_renumber()}"
     native = _native_call(name)
     if name == "path_open":
         return " (local $errno i32)" + _choice(_any_socket(name), _of_socket(name), _with_number_of_guest(native, 8))

@@ -64,7 +64,7 @@ _ALL_RIGHTS = (1 << 30) - 1
 _NONBLOCK = 4
 _PEEK, _WAIT_ALL = 1, 2
 _READ, _WRITE = 1, 2
-_STDIN = 0
+_STDIN, _OUTPUTS = 0, (1, 2)
 _CLOCK, _READABLE, _WRITABLE = 0, 1, 2
 _REALTIME, _MONOTONIC = 0, 1
 _ABSOLUTE = 1
@@ -237,7 +237,7 @@ class Sockets:
         return _INVAL if flags else self._fd_write(number, vectors, count, result)
 
     def _fd_write(self, number: int, vectors: int, count: int, result: int) -> int:
-        descriptor = self._open[number]
+        descriptor = number if number in _OUTPUTS else self._open[number]
         self._at(result, _WORD.size)
         sent = socket_calls.send(descriptor, *self._extent(vectors, count))
         self._write(result, _WORD.pack(sent))

@@ -60,7 +60,7 @@ def test_the_back_imports_what_there_is(engine: wasmtime.Engine, listeners: int)
 class Linked:
     """The shim with a native WASI and a host that tell what they were called with."""
 
-    def __init__(self, engine: wasmtime.Engine, listeners: int) -> None:
+    def __init__(self, engine: wasmtime.Engine, listeners: int, has_streams: bool = False) -> None:
         self.store = wasmtime.Store(engine)
         self.calls: list[tuple[str, ...]] = []
         self.answers: dict[str, int] = {}
@@ -71,7 +71,7 @@ class Linked:
         linker = wasmtime.Linker(engine)
         linker.define(self.store, "guest", "memory", self.memory)
         linker.define(self.store, "front", "table", self.exports["table"])
-        module = wasmtime.Module(engine, preview1_shim.back(listeners))
+        module = wasmtime.Module(engine, preview1_shim.back(listeners, has_streams))
         for item in module.imports:
             if isinstance(item.type, wasmtime.FuncType):
                 linker.define_func(item.module, item.name or "", item.type, self._noting(item))
@@ -170,10 +170,26 @@ def test_standard_input_is_read_by_the_host(linked: Linked) -> None:
         assert [side for side, *_ in linked.call(name, *_with_descriptors(name, 0))[1]] == ["native"], name
 
 
+@pytest.mark.parametrize("leave", [("fd_close", 1), ("fd_renumber", 1, 9), ("fd_renumber", 9, 2)])
+def test_the_host_writes_to_the_outputs_of_who_asks_it_until_one_is_another(
+    engine: wasmtime.Engine, leave: tuple[str, *tuple[int, ...]]
+) -> None:
+    asking = Linked(engine, 0, has_streams=True)
+    for _ in range(2):
+        for output in (1, 2):
+            written = asking.call("fd_write", output, 16, 1, 8)[1]
+            assert written == [("host", "fd_write", str(output), "16", "1", "8")]
+        asking.call("fd_close", 3)
+    assert asking.call("fd_write", 3, 16, 1, 8)[1] == [("native", "fd_write", "3", "16", "1", "8")]
+    asking.call(*leave)
+    assert asking.call("fd_write", 2, 16, 1, 8)[1] == [("native", "fd_write", "2", "16", "1", "8")]
+
+
 def test_without_listening_sockets_there_are_none(engine: wasmtime.Engine) -> None:
     without = Linked(engine, 0)
     without.memory.write(without.store, bytes([2]), 8)  # of a subscription the kind: to read
     assert without.call("fd_read", 0, 1, 2, 3)[1] == [("native", "fd_read", "0", "1", "2", "3")]
+    assert without.call("fd_write", 1, 1, 2, 3)[1] == [("native", "fd_write", "1", "1", "2", "3")]
     assert without.call("fd_close", 3)[1] == [("native", "fd_close", "3")]
     assert without.call("poll_oneoff", 0, 64, 1, 128)[1] == [("native", "poll_oneoff", "0", "64", "1", "128")]
 
