@@ -16,7 +16,27 @@ STALLED = "stalled"
 _READ_BYTES = 65536
 
 
-class AttachedOutput:
+class _Pipe:
+    """What is written to may be slower than what is written."""
+
+    _descriptor: int
+    _pending = b""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def _write_pending(self) -> None:
+        """As much as has room now."""
+        try:
+            while self._pending:
+                self._pending = self._pending[os.write(self._descriptor, self._pending) :]
+        except BlockingIOError:
+            return
+        except OSError:  # nobody reads it any more
+            self.close()
+
+
+class AttachedOutput(_Pipe):
     """One stream. ``on_free`` is called when all is written that it was given, ``on_gone`` once when it is closed:
     with ``STALLED``, or empty."""
 
@@ -28,7 +48,6 @@ class AttachedOutput:
         self._descriptor = descriptor
         self._on_free = on_free
         self._on_gone = on_gone
-        self._pending = b""
         self._finishing = False
         loop.watch(descriptor, self._process_event, 0)  # the end of the reader is told all the same
 
@@ -88,13 +107,6 @@ class AttachedOutput:
             self._watch_for(0)
             self._on_free()
 
-    def _write_pending(self) -> None:
-        unwritten = _write(self._descriptor, self._pending)
-        if unwritten is None:
-            self.close()
-        else:
-            self._pending = unwritten
-
     def _watch_for(self, events: int) -> None:
         self._loop.unwatch(self._descriptor)
         self._loop.watch(self._descriptor, self._process_event, events)
@@ -103,7 +115,7 @@ class AttachedOutput:
         self.close(STALLED)
 
 
-class GuestInput:
+class GuestInput(_Pipe):
     """A guest's standard input, from any number of attachers."""
 
     def __init__(self, loop: EventLoop, descriptor: int) -> None:
@@ -111,7 +123,6 @@ class GuestInput:
         self._loop = loop
         self._descriptor = descriptor
         self._sources: list[AttachedInput] = []
-        self._pending = b""
         self._closing = False
 
     @property
@@ -160,13 +171,6 @@ class GuestInput:
             self.close()
         for source in self._sources:
             source.listen()
-
-    def _write_pending(self) -> None:
-        unwritten = _write(self._descriptor, self._pending)
-        if unwritten is None:
-            self.close()
-        else:
-            self._pending = unwritten
 
 
 class AttachedInput:
@@ -251,15 +255,3 @@ class Attachment:
         if not self._outputs and self._input is None and not self._ended:
             self._ended = True
             self._on_ended(self, self._reason)
-
-
-def _write(descriptor: int, data: bytes) -> bytes | None:
-    """What of it has no room now. None: nobody reads it any more."""
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    except BlockingIOError:
-        return data
-    except OSError:
-        return None
-    return data

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -111,15 +110,10 @@ class PodProcess:
     def alive(self) -> bool:
         return not self._ended.done()
 
-    async def request(
-        self,
-        operation: str,
-        descriptors: tuple[int, ...] = (),
-        on_sent: Callable[[], None] = lambda: None,
-        **fields: Any,
-    ) -> control.Message:
-        """Over the connection that there is now (Link.request)."""
-        return await self._link.request(operation, descriptors, on_sent, **fields)
+    @property
+    def link(self) -> Link:
+        """The connection that there is now."""
+        return self._link
 
     @property
     def netns_path(self) -> str:

@@ -2,15 +2,16 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from sandbox import control, exec_files
 from sandbox.attachment import STALLED
 from sandbox.errors import Garbled, NotSupported, PodProcessGone, SandboxError, Stalled
+from sandbox.link import Link
 from sandbox.mount_places import MountPlaces, apart
 from sandbox.specs import GuestSpec
 from sandbox.start_files import StartFiles
@@ -28,13 +29,8 @@ class Pod(Protocol):
     sandbox_id: str
     version: int
 
-    async def request(
-        self,
-        operation: str,
-        descriptors: tuple[int, ...] = (),
-        on_sent: Callable[[], None] = lambda: None,
-        **fields: Any,
-    ) -> control.Message: ...
+    @property
+    def link(self) -> Link: ...
 
 
 class PodProcessStreams:
@@ -70,7 +66,7 @@ class PodProcessStreams:
         except BaseException:
             streams.close()
             if self._execs.pop(number, None) is not None:
-                self._send_errand(self._pod.request("end_exec", exec=number))  # it may just be starting
+                self._send_errand(self._pod.link.request("end_exec", exec=number))  # it may just be starting
             raise
         return ExecutedGuest(self, number, streams, ended)
 
@@ -84,7 +80,7 @@ class PodProcessStreams:
                 files.add("folder", place.folder)
             names = [*files.names, *streams.theirs]
             carried = (*files.descriptors, *streams.theirs.values())
-            await self._pod.request(
+            await self._pod.link.request(
                 "exec", carried, streams.close_theirs, container=spec.container_id, exec=number, carried=names
             )
             self._loaded.add(spec.program.compiled)
@@ -94,7 +90,7 @@ class PodProcessStreams:
 
     async def end_exec(self, number: int) -> None:
         """Kill what was executed under that number, if it has not ended."""
-        await self._pod.request("end_exec", exec=number)
+        await self._pod.link.request("end_exec", exec=number)
 
     async def attach(self, container_id: str, streams: Streams) -> AttachedGuest:
         """Watch a running container: what ``streams`` has of it is closed here. Raises GuestGone, InvalidSpec,
@@ -105,26 +101,26 @@ class PodProcessStreams:
             self._check_executes(container_id)
             self._attached[number] = container_id, ended
             carried, names = tuple(streams.theirs.values()), [*streams.theirs]
-            await self._pod.request(
+            await self._pod.link.request(
                 "attach", carried, streams.close_theirs, container=container_id, attach=number, carried=names
             )
         except BaseException:
             streams.close()
             if self._attached.pop(number, None) is not None:
-                self._send_errand(self._pod.request("detach", attach=number))
+                self._send_errand(self._pod.link.request("detach", attach=number))
             raise
         return AttachedGuest(self, container_id, number, streams, ended)
 
     async def detach(self, number: int, ends_input: bool) -> None:
         """``ends_input``: who goes away could type, which counts as the end of that. Raises GuestGone."""
         container_id, _ = self._attached.pop(number, ("", None))
-        await self._pod.request("detach", attach=number)
+        await self._pod.link.request("detach", attach=number)
         if container_id and ends_input and not self._letting_go:
-            await self._pod.request("end_input", container=container_id)
+            await self._pod.link.request("end_input", container=container_id)
 
     async def resize(self, container_id: str, width: int, height: int) -> None:
         """Columns and rows of the container's terminal. Raises GuestGone."""
-        await self._pod.request("resize", container=container_id, width=width, height=height)
+        await self._pod.link.request("resize", container=container_id, width=width, height=height)
 
     def let_go(self) -> None:
         """The server is about to end: that its clients' streams end is not their doing."""
@@ -171,7 +167,7 @@ class PodProcessStreams:
         """Where this server is there to say so, an attacher has ended its input: else it has only gone."""
         found = self._attached.get(number)
         if found is not None and not self._letting_go:
-            self._send_errand(self._pod.request("end_input", container=found[0]))
+            self._send_errand(self._pod.link.request("end_input", container=found[0]))
 
     def _process_detached(self, number: int, stalled: bool) -> None:
         container_id, ended = self._attached.pop(number, ("", None))

@@ -56,6 +56,9 @@ var sameAsBusybox = []string{
 	`tee copy < poem | wc -l; cat copy; echo more | tee -a copy > /dev/null; wc -l copy; mktemp -u nameXXXXXX | wc -c`,
 	`sort missing; echo $?; grep x missing; echo $?; cat missing; echo $?; head missing; echo $?; wc missing; echo $?; rm missing; echo $?; mv missing x; echo $?`,
 	`du -s sub > /dev/null; echo $?; which sh > /dev/null; echo $?; which nothing-of-that-name; echo $?; strings -n 3 poem; realpath . | wc -l; unlink poem; ls`,
+	`cp -v poem copy; mv -v copy sub/moved; mkdir -v d; truncate -s 5 poem; wc -c poem; truncate -s 1k new; wc -c new; usleep 10; echo $?`,
+	`chmod 640 poem; find . -perm 640; find . -perm -600 -type f | sort; find . -perm /040 -name poem; seq 9 | shuf | sort; shuf -e a b | wc -l`,
+	`shuf -i 1-5 | sort; seq 9 | shuf -n 2 | wc -l; tar xf missing; echo $?`,
 	// the shell
 	`set -o pipefail; false | true; echo $?; set +o pipefail; false | true; echo $?`,
 	`f() { local x=1; echo $x; return 4; }; f; echo $?; x=abc; echo ${x#a} ${x%c} ${x/b/B} ${x:1} ${x:0:2} ${#x} ${y:-d} ${y:=e} $y ${x:+set}`,

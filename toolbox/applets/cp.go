@@ -79,19 +79,27 @@ func (c *copier) copy(shown, source, target string, isNamed bool) {
 	case err == nil && !info.IsDir() && (c.options.Has("n") || c.options.Has("u") && !info.ModTime().After(existing.ModTime())):
 		return
 	case err == nil && existing.IsDir() && !info.IsDir():
-		c.fail("can't create '%s': Is a directory", target)
+		c.fail("can't create '%s': Is a directory", asTyped(c.process, target))
 		return
 	}
 	if info.IsDir() {
 		c.copyDirectory(shown, source, target)
 	} else if err := c.copyOne(source, target, info); err != nil {
-		c.fail("can't create '%s': %s", target, program.Reason(err))
+		c.fail("can't create '%s': %s", asTyped(c.process, target), program.Reason(err))
 		return
 	}
 	c.keep(source, target, info)
 	if c.options.Has("v") {
-		c.process.Printf("'%s' -> '%s'\n", shown, target)
+		c.process.Printf("'%s' -> '%s'\n", shown, asTyped(c.process, target))
 	}
+}
+
+// asTyped is the target's path as it was named, which is the last word.
+func asTyped(process *program.Process, target string) string {
+	if strings.HasPrefix(process.Args[len(process.Args)-1], "/") {
+		return target
+	}
+	return strings.TrimPrefix(target, strings.TrimSuffix(process.Dir, "/")+"/")
 }
 
 // keep gives the copy the mode that the original has, with -a and -p its time too.
@@ -182,7 +190,7 @@ func mv(process *program.Process) int {
 			return fmt.Errorf("can't rename '%s': %s", source, program.Reason(err))
 		}
 		if options.Has("v") {
-			process.Printf("'%s' -> '%s'\n", source, target)
+			process.Printf("'%s' -> '%s'\n", source, asTyped(process, target))
 		}
 		return nil
 	})

@@ -254,7 +254,7 @@ func (f *finder) primary() (predicate, error) {
 }
 
 var testsWithOperand = []string{"-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-type", "-size",
-	"-maxdepth", "-mindepth", "-newer", "-mtime", "-mmin", "-printf"}
+	"-maxdepth", "-mindepth", "-newer", "-mtime", "-mmin", "-perm", "-printf"}
 
 func always(*entry) (bool, error) { return true, nil }
 
@@ -320,6 +320,8 @@ func (f *finder) test1(word, operand string) (predicate, error) {
 		return func(e *entry) (bool, error) { return e.info.ModTime().After(info.ModTime()), nil }, err
 	case "-size":
 		return sizeTest(operand)
+	case "-perm":
+		return permissionTest(operand)
 	case "-mtime":
 		return f.ageTest(operand, 24*time.Hour)
 	case "-mmin":
@@ -383,6 +385,25 @@ func sizeTest(text string) (predicate, error) {
 		return nil, fmt.Errorf("invalid number '%s'", text)
 	}
 	return func(e *entry) (bool, error) { return holds((e.info.Size() + unit - 1) / unit), nil }, nil
+}
+
+// permissionTest wants exactly this mode, with - before it all of its bits, with / any.
+func permissionTest(text string) (predicate, error) {
+	change, err := readMode(strings.TrimLeft(text, "-/"))
+	if err != nil {
+		return nil, err
+	}
+	wanted := change(0, false)
+	return func(e *entry) (bool, error) {
+		mode := statusOf(e.path, e.info).Mode & 0o7777
+		switch text[0] {
+		case '-':
+			return mode&wanted == wanted, nil
+		case '/':
+			return mode&wanted != 0 || wanted == 0, nil
+		}
+		return mode == wanted, nil
+	}, nil
 }
 
 func (f *finder) ageTest(text string, unit time.Duration) (predicate, error) {

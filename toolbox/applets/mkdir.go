@@ -9,7 +9,7 @@ import (
 )
 
 func mkdir(process *program.Process) int {
-	options, names, err := process.Parse("m:pv", "parents=p", "mode=m")
+	options, names, err := process.Parse("m:pv", "parents=p", "mode=m", "verbose=v")
 	if err != nil {
 		return badUsage(process, err)
 	}
@@ -30,7 +30,12 @@ func mkdir(process *program.Process) int {
 	for _, name := range names {
 		if err := make(process.Path(name), 0o777); err != nil {
 			status = process.Fail("can't create directory '%s': %s", name, program.Reason(err))
-		} else if options.Has("m") {
+			continue
+		}
+		if options.Has("v") {
+			process.Printf("created directory: '%s'\n", name)
+		}
+		if options.Has("m") {
 			host.Chmod(process.Path(name), uint32(change(0o777, true))) // where the host cannot, it has the mode of every new one
 		}
 	}

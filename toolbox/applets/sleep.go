@@ -27,6 +27,18 @@ func sleep(process *program.Process) int {
 	return sleepFor(process.Context, total)
 }
 
+// usleep waits for so many microseconds.
+func usleep(process *program.Process) int {
+	if len(process.Args) != 2 {
+		return usageOf(process)
+	}
+	count, err := strconv.ParseUint(process.Args[1], 10, 32)
+	if err != nil {
+		return process.Fail("invalid number '%s'", process.Args[1])
+	}
+	return sleepFor(process.Context, time.Duration(count)*time.Microsecond)
+}
+
 // sleepFor gives 0, or the status of a command that was ended meanwhile.
 func sleepFor(ctx context.Context, length time.Duration) int {
 	timer := time.NewTimer(length)

@@ -308,7 +308,7 @@ func (a *archiver) open() (*tar.Reader, func(), error) {
 	if file != "-" {
 		opened, err := a.process.Open(file, os.O_RDONLY)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("can't open '%s': %s", file, program.Reason(err))
 		}
 		input, closing = opened, func() { opened.Close() }
 	}

@@ -48,7 +48,7 @@ def test_a_mode_is_changed_of_what_can_be_read_or_written(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch(0o200)
     calls = Asking("file")
-    assert calls._path_mode_set(0, len(calls.path), 0o4751) == 0
+    assert calls._path_mode_set(0, len(calls.path), 0o6751) == 0
     assert (tmp_path / "file").stat().st_mode & 0o7777 == 0o751
 
 
