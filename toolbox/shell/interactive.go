@@ -17,16 +17,22 @@ import (
 // interact reads lines from a terminal and runs them until the end.
 func (s *Shell) interact() error {
 	s.sits = newSeat(s.process.Terminal)
+	former := s.process.Terminal.OnInterrupt(func() {}) // ^C between two lines is not for the shell
+	defer s.process.Terminal.OnInterrupt(former)
 	if file := s.variables["ENV"].Str; file != "" {
 		if content, err := os.ReadFile(s.process.Path(file)); err == nil {
-			s.runLine(string(content))
+			s.runLine(string(content), func() {})
 		}
 	}
 	defer s.jobs.endStopped()
 	warned := false
 	for {
 		s.tellChanged()
+		release := s.process.RawTerminal() // also between the lines
 		text, err := s.readCommand()
+		if err != nil {
+			release()
+		}
 		switch {
 		case errors.Is(err, errInterrupted):
 			s.status = program.Interrupted
@@ -40,7 +46,7 @@ func (s *Shell) interact() error {
 		case err != nil:
 			return nil // whoever sat there has gone
 		}
-		leaves := s.runLine(text)
+		leaves := s.runLine(text, release)
 		if !leaves {
 			warned = false
 		} else if warned = s.warn(warned); !warned {
@@ -60,8 +66,6 @@ func (s *Shell) warn(warned bool) bool {
 
 // readCommand reads as many lines as a command has.
 func (s *Shell) readCommand() (string, error) {
-	release := s.process.RawTerminal() // also between the lines
-	defer release()
 	text := ""
 	for {
 		line, err := s.sits.readLine(s.prompt(text != ""), s.complete)
@@ -87,13 +91,15 @@ func isIncomplete(text string) bool {
 	return syntax.IsIncomplete(err)
 }
 
-// runLine runs what was typed. ^C ends it, not the shell. It tells whether the shell is to end.
-func (s *Shell) runLine(text string) (leaves bool) {
+// runLine runs what was typed. ^C ends it, not the shell, also where it was typed ahead, which the release of the terminal
+// tells. It tells whether the shell is to end.
+func (s *Shell) runLine(text string, release func()) (leaves bool) {
 	before := s.process.Context
 	ctx, cancel := context.WithCancelCause(before)
 	former := s.process.Terminal.OnInterrupt(func() { cancel(program.ErrInterrupted) })
 	formerly := s.process.Terminal.OnSuspend(nil) // what the shell does itself cannot be stopped
 	s.process.Context = ctx
+	release()
 	defer func() {
 		s.process.Terminal.OnInterrupt(former)
 		s.process.Terminal.OnSuspend(formerly)

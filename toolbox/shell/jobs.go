@@ -55,9 +55,13 @@ func (s *Shell) newJob(text string) (*job, *Shell) {
 }
 
 func (j *job) run(inner *Shell, part func() error) {
+	ctx := inner.process.Context
 	go func() {
 		defer close(j.done)
 		j.status = inner.finish(part)
+		if j.status == 0 && ctx.Err() != nil { // as of a loop whose condition was ended
+			j.status = program.EndedBy(ctx)
+		}
 	}()
 }
 
