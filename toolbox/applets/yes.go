@@ -19,5 +19,5 @@ func yes(process *program.Process) int {
 			return process.Fail("%s", program.Reason(err))
 		}
 	}
-	return program.Interrupted
+	return program.EndedBy(process.Context)
 }
