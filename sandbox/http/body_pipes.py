@@ -11,9 +11,12 @@ from collections import deque
 
 PIPES_PER_WORKER = 64
 """As many bodies can be arriving there, beside those that were whole when their guests were started."""
-OUTPUTS_PER_WORKER = 32
-"""As many responses can be written through pipes at the same time; wasmtime hands others from thread to thread."""
-_FILES_PER_WORKER = PIPES_PER_WORKER + OUTPUTS_PER_WORKER
+OUTPUTS_PER_WORKER = 64
+"""As many responses can be written through pipes at the same time; wasmtime hands others from thread to thread, and
+loses what is not flushed."""
+_FILES_PER_SET = PIPES_PER_WORKER + OUTPUTS_PER_WORKER
+SETS_PER_WORKER = 2
+"""One that retires keeps its own, and the guests that it waits for write there: another set is its successor's."""
 _LARGE, _LARGE_BYTES = 2, 1 << 20
 """Of these, so many hold so much: a handler that is done with less need not wait for a reader. The kernel lets all
 pipes of a user hold 64 MiB, and takes memory only for what is in them."""
@@ -21,17 +24,17 @@ pipes of a user hold 64 MiB, and takes memory only for what is in them."""
 
 def make(folder: int, workers: int, uid: int, gid: int) -> None:
     """Of so many workers, named by numbers, for that user. ``folder``: an open directory."""
-    for number in range(workers * _FILES_PER_WORKER):
+    for number in range(workers * SETS_PER_WORKER * _FILES_PER_SET):
         os.mkfifo(str(number), 0o600, dir_fd=folder)
         os.chown(str(number), uid, gid, dir_fd=folder)
 
 
 class BodyPipes:
-    """Those of one worker, which is the container's ``place``-th. Those that were given back last are used last."""
+    """Those of one set, which one worker has. Those that were given back last are used last."""
 
-    def __init__(self, place: int) -> None:
-        first = place * _FILES_PER_WORKER
-        self._free = deque(str(number) for number in range(first, first + PIPES_PER_WORKER))
+    def __init__(self, number: int) -> None:
+        first = number * _FILES_PER_SET
+        self._free = deque(str(each) for each in range(first, first + PIPES_PER_WORKER))
 
     def take(self) -> tuple[str, int]:
         """The path, and the descriptor to write to, which does not block. Raises OSError where all are in use."""
@@ -81,12 +84,12 @@ class OutputPipe:
 
 
 class OutputPipes:
-    """Those of one worker. Their descriptors stay open from one response to the next."""
+    """Those of one set. Their descriptors stay open from one response to the next."""
 
-    def __init__(self, place: int) -> None:
-        first = place * _FILES_PER_WORKER + PIPES_PER_WORKER
+    def __init__(self, number: int) -> None:
+        first = number * _FILES_PER_SET + PIPES_PER_WORKER
         sizes = (OUTPUTS_PER_WORKER - _LARGE) * [0] + _LARGE * [_LARGE_BYTES]
-        self._free = [OutputPipe(str(first + number), size) for number, size in enumerate(sizes)]
+        self._free = [OutputPipe(str(first + each), size) for each, size in enumerate(sizes)]
 
     def take(self) -> OutputPipe | None:
         """One that is open; None where there is none to be had."""

@@ -119,6 +119,7 @@ class Connection:
         """The client is gone for good."""
         if self.exchange is not None:
             self.exchange.give_up()
+            self.worker.log_answer(self.exchange)
         self.close()
 
     # From one request to the next.
@@ -184,6 +185,7 @@ class Connection:
         """It has ended, but perhaps for its guest."""
         if self.exchange is not exchange:
             return
+        self.worker.log_answer(exchange)
         self.exchange = None
         if self.descriptor < 0:
             return
@@ -303,6 +305,7 @@ class Connection:
     def _leave(self, exchange: GuestExchange, status: int = 0, reason: str = "") -> None:
         """The guest may go on, but nobody waits for it any more."""
         exchange.give_up(status, reason)
+        self.worker.log_answer(exchange)
         self.exchange = None
         self._is_closing = True
         self.advance()
@@ -310,8 +313,8 @@ class Connection:
     def close(self) -> None:
         if self.descriptor < 0:
             return
-        self.worker.forget(self)
-        with self.lock:
+        with self.lock:  # a guest's thread changes what is watched, too
+            self.worker.forget(self)
             descriptor, self.descriptor = self.descriptor, -1
             self.output = bytearray()
         if self.exchange is not None:

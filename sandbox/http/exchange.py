@@ -49,6 +49,7 @@ class GuestExchange:
         """Nobody waits for the response any more."""
         self.is_broken = False
         """The response cannot be completed."""
+        self.is_logged = False
         self.status = 0
         self._answer: ResponseHead | None = None
         self._has_body = False
@@ -147,7 +148,7 @@ class GuestExchange:
 
     def _write(self, data: bytes) -> int:
         """Under the lock."""
-        if self.is_dead:
+        if self.is_dead or self.writer.is_ended:
             return _GONE
         if not self.writer.write(data):
             self.is_broken = True
@@ -359,7 +360,7 @@ class GuestExchange:
             target=request.target,
             version="1.1" if request.is_http_1_1 else "1.0",
             status=self.status,
-            body_bytes=self.writer.body_bytes,
+            body_bytes=self.writer.sent_bytes,
             seconds=seconds,
             referer=request.header("referer").decode("latin-1"),
             user_agent=request.header("user-agent").decode("latin-1"),

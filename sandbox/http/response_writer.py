@@ -30,6 +30,9 @@ class ResponseWriter:
         """Something of it may have been sent."""
         self.is_ended = False
         self.body_bytes = 0
+        """That were written."""
+        self.sent_bytes = 0
+        """Of them."""
         self._headers: list[Item] = []
         self._length: int | None = None
         self._waiting: list[bytes] = []
@@ -90,6 +93,7 @@ class ResponseWriter:
         return body
 
     def _framed(self, body: bytes) -> bytes:
+        self.sent_bytes += len(body)
         return b"%x\r\n%b\r\n" % (len(body), body) if self._is_chunked and body else body
 
     def _begin(self, size: int | None) -> bytes:

@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn
 
 from sandbox import syscalls
 from sandbox.http import worker
-from sandbox.http.body_pipes import BodyPipes, OutputPipes
+from sandbox.http.body_pipes import SETS_PER_WORKER, BodyPipes, OutputPipes
 from sandbox.http.limits import HttpLimits
 from sandbox.wasm.http_guest import HttpGuest
 
@@ -50,10 +50,11 @@ class Service(NamedTuple):
 
 
 class _Worker:
-    """``place``: which of the container's workers it is."""
+    """``place``: which of the container's workers it is. ``pipes``: the set that it has as long as it lives."""
 
-    def __init__(self, place: int, pid: int, channel: int) -> None:
+    def __init__(self, place: int, pipes: int, pid: int, channel: int) -> None:
         self.place = place
+        self.pipes = pipes
         self.pid = pid
         self.channel = channel
         self.since = time.monotonic()
@@ -71,6 +72,7 @@ class Supervisor:
         self._due: dict[int, float] = {}
         """When a place is to be filled again."""
         self._delays = dict.fromkeys(range(service.limits.workers), _SHORTEST)
+        self._free_pipes = list(range(service.limits.workers * SETS_PER_WORKER))
         self._is_reported = False
         self._is_ending = False
 
@@ -98,16 +100,25 @@ class Supervisor:
             self._start(place)
 
     def _start(self, place: int) -> None:
+        pipes = self._take_pipes()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = syscalls.fork()
         if pid == 0:
-            _become_worker(self._service, place, theirs.detach())
+            _become_worker(self._service, pipes, theirs.detach())
         theirs.close()
         channel = ours.detach()
-        self._workers[channel] = _Worker(place, pid, channel)
+        self._workers[channel] = _Worker(place, pipes, pid, channel)
         self._poll.register(channel, select.POLLIN)
         if pid < 0:
             self._lose(self._workers[channel], b"")
+
+    def _take_pipes(self) -> int:
+        """Where as many workers retire as there are, the one that has done so for the longest gives way."""
+        if not self._free_pipes:
+            oldest = next(each for each in self._workers.values() if each.is_replaced)
+            os.kill(oldest.pid, signal.SIGKILL)
+            self._lose(oldest, b"")
+        return self._free_pipes.pop()
 
     def _hear(self, told: _Worker) -> None:
         try:
@@ -118,10 +129,14 @@ class Supervisor:
             told.has_started = True
             self._report_started()
         elif said == worker.RETIRING:
-            told.is_replaced = True
-            self._start(told.place)
+            self._succeed(told)
         else:
             self._lose(told, said)
+
+    def _succeed(self, retiring: _Worker) -> None:
+        retiring.is_replaced = True
+        if not self._is_ending:
+            self._start(retiring.place)
 
     def _report_started(self) -> None:
         if not self._is_reported and all(each.has_started for each in self._workers.values()):
@@ -133,6 +148,7 @@ class Supervisor:
         os.close(lost.channel)
         del self._workers[lost.channel]
         status = os.waitpid(lost.pid, 0)[1] if lost.pid > 0 else 1
+        self._free_pipes.append(lost.pipes)
         code = os.waitstatus_to_exitcode(status)
         if not self._is_reported:
             self._give_up(reason[1:] or f"its worker ended with status {code}".encode())
@@ -173,7 +189,7 @@ class Supervisor:
             os._exit(0)
 
 
-def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
+def _become_worker(service: Service, pipes: int, channel: int) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
@@ -185,8 +201,8 @@ def _become_worker(service: Service, place: int, channel: int) -> NoReturn:
         os.fchdir(service.pipes)
         syscalls.close_descriptors(service.report + 1, [service.code, service.listener, channel])
         os.close(service.report)
-        pipes = BodyPipes(place), OutputPipes(place)
-        made = worker.Worker(service.guest, service.limits, listener, channel, *pipes, service.memory_limit)
+        ways = BodyPipes(pipes), OutputPipes(pipes)
+        made = worker.Worker(service.guest, service.limits, listener, channel, *ways, service.memory_limit)
         service.close_ways()
         service.guest.try_instance(service.memory_limit())
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was

@@ -52,7 +52,7 @@ _RETIRING_SECONDS = 60.0
 _LAST_HEADERS_SECONDS = 5.0
 """For headers that have begun when a worker is to end: time to send a lost packet again, not to hold up a drain."""
 _EVENTS = 256
-_SPARE_DESCRIPTORS = 256
+_SPARE_DESCRIPTORS = 320
 """At most, for guests and the pipes of bodies; but no more than half of those that the process may have."""
 _CHANNEL_BYTES = 16
 
@@ -313,11 +313,16 @@ class Worker:
 
     def _finish(self, exchange: GuestExchange) -> None:
         self._abandoned.pop(exchange, None)
-        if self.limits.access_log:
-            self._log(access_log.line(self.limits.access_log, exchange.entry()))
+        self.log_answer(exchange)
         exchange.connection.finished(exchange)
 
     # What it says.
+
+    def log_answer(self, exchange: GuestExchange) -> None:
+        """Once, and when it is over for the client: its guest may never end."""
+        if self.limits.access_log and not exchange.is_logged:
+            exchange.is_logged = True
+            self._log(access_log.line(self.limits.access_log, exchange.entry()))
 
     def log_refusal(self, connection: Connection, request: Request | None, status: int) -> None:
         if not self.limits.access_log:

@@ -192,7 +192,7 @@ def test_a_head_of_much_writes_it_for_nobody(served: Served) -> None:
 def test_more_answers_at_once_than_pipes(node: RealNode) -> None:
     """All are begun before one is read on."""
     size, count = 5_000_000, OUTPUTS_PER_WORKER + 8
-    with serving(node, "many-answers", workers=1) as served:
+    with serving(node, "many-answers", workers=1, concurrency=count) as served:
         clients = [served.connect() for _ in range(count)]
         for client in clients:
             client.request("GET", f"/bytes?{size}")
@@ -305,6 +305,13 @@ def test_what_never_reached_a_guest_is_in_the_access_log_too(
     eventually(lambda: _logged(served, *logged) > before)
 
 
+def test_what_a_head_does_not_send_is_not_counted(served: Served) -> None:
+    served.ask("/bytes?12345", "HEAD")
+    eventually(lambda: _logged(served, "HEAD", "/bytes?12345", 200) == 1)
+    (entry,) = (entry for entry in _entries(served) if entry["target"] == "/bytes?12345")
+    assert entry["body_bytes"] == 0
+
+
 def _logged(served: Served, *wanted: Any) -> int:
     """Lines of the access log in JSON that have these as method, target and status."""
     return sum((entry["method"], entry["target"], entry["status"]) == wanted for entry in _entries(served))
@@ -358,13 +365,23 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
 
 
 def test_a_guest_that_never_answers_gives_way_to_others(node: RealNode) -> None:
-    with serving(node, "spinning", workers=1, request_seconds=1) as served:
+    size = 30_000_000  # more than the kernel keeps for a client that does not read
+    limits: dict[str, Any] = {"workers": 1, "request_seconds": 1, "access_log": "json"}
+    with serving(node, "spinning", **limits) as served:
         (worker,) = _workers(served)
+        client = served.connect()
+        client.request("GET", f"/bytes?{size}")
+        answer = client.getresponse()
         assert served.ask("/spin")[0] == 504
         assert served.ask() == (200, b"hello\n")
+        eventually(lambda: set(_workers(served)) > {worker})
+        assert [served.ask() for _ in range(4)] == [(200, b"hello\n")] * 4
+        assert len(answer.read()) == size
+        client.close()
         eventually(lambda: worker not in _workers(served))
         assert served.ask() == (200, b"hello\n")
         assert "a guest goes on long after its time" in served.log()
+        eventually(lambda: sorted(entry["status"] for entry in _entries(served)) == [*[200] * 7, 504])
 
 
 def test_sigterm_lets_what_has_begun_end_and_exits_with_0(node: RealNode) -> None:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from tests.real_node import RealNode, eventually, real_node
 
 _CLOSING = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 _LARGE = 200 << 20
+_HELD = 40
+_WRITTEN_ON = 100_000_000
 _BREAKS_OFF = 0
 
 
@@ -90,6 +92,26 @@ def test_what_is_gone_cannot_be_used(served: Served, target: str) -> None:
 def test_a_trap_after_the_answer_changes_nothing_but_the_log(served: Served) -> None:
     assert served.ask("/stale-body") == (200, b"odd\n")
     eventually(lambda: "GET '/stale-body': the guest trapped: unknown handle index" in served.log())
+
+
+def test_what_is_written_after_the_end_of_a_body_is_kept_nowhere(served: Served) -> None:
+    (worker,) = _workers(served)
+    before = _resident(worker)
+    assert served.ask("/writes-on") == (200, b"odd\n")
+    with served.socket() as connection:
+        for target in (b"/writes-on", b"/"):
+            connection.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+            assert read_one(connection) == b"odd\n"
+    assert _resident(worker) - before < _WRITTEN_ON / 2
+
+
+def test_what_is_written_need_not_be_flushed(served: Served) -> None:
+    with ExitStack() as held:
+        for _ in range(_HELD):
+            connection = held.enter_context(served.socket())
+            connection.sendall(b"POST /skips HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        time.sleep(1)  # patience with bodies
+        assert [served.ask("/unflushed") for _ in range(20)] == [(200, b"odd\n")] * 20
 
 
 def test_a_response_that_breaks_off_does_not_look_whole(served: Served) -> None:

@@ -3,6 +3,7 @@
 // `/goes-on` never ends after its whole answer; `/skips` asks for trailers without reading the body; every other
 // leaves it unread; `/stale-request`, `/stale-body` and `/twice` use what is gone; `/short` and `/long` write less and
 // more than they say; `/unfinished` drops its body; `/breaks` traps in the middle of it; `/refuses` answers by an error;
+// `/writes-on` does so for 100 MB after the end of its body; `/unflushed` ends it without waiting for what it has written;
 // `/hungry` takes all memory; `/grants` tells which sockets it may have; `/remembers` what an instance before has left.
 
 #include "handler.h"
@@ -13,6 +14,8 @@ HTTP("[static]incoming-body.finish") handle incoming_finish(handle);
 HTTP("[method]future-trailers.get") void trailers_get(handle, struct failure *);
 HTTP("[resource-drop]outgoing-response") void response_drop(handle);
 HTTP("[resource-drop]outgoing-body") void body_drop(handle);
+STREAMS("[method]output-stream.check-write") void stream_room(handle, struct failure *);
+STREAMS("[method]output-stream.write") void stream_write_soon(handle, const char *, size_t, struct failure *);
 STREAMS("[method]output-stream.blocking-write-and-flush")
 void stream_write(handle, const char *, size_t, struct failure *);
 SOCKETS("instance-network", "instance-network") handle network(void);
@@ -20,7 +23,7 @@ SOCKETS("tcp-create-socket", "create-tcp-socket") void tcp_new(int32_t family, s
 SOCKETS("udp-create-socket", "create-udp-socket") void udp_new(int32_t family, struct one *);
 SOCKETS("ip-name-lookup", "resolve-addresses") void look_up(handle network, const char *, size_t, struct one *);
 
-enum { PAGES = 16 };
+enum { PAGES = 16, PIECE = 4096, PIECES = 25000 };
 
 struct answer {
     handle response, body, output;
@@ -70,6 +73,17 @@ static void skip_body(handle request) {
     struct failure trailers;
     request_consume(request, &body);
     trailers_get(incoming_finish(body.value), &trailers);
+}
+
+static void write_on(struct answer answer) {
+    static const char piece[PIECE];
+    struct failure failure;
+    body_finish(answer.body, 0, 0, &failure);
+    for (int pieces = 0; pieces < PIECES; pieces++) {
+        stream_write(answer.output, piece, PIECE, &failure);
+        if (*(uint8_t *)&failure)
+            return;
+    }
 }
 
 // Of a TCP socket, a UDP socket and the look-up of a name, whether each is granted.
@@ -131,6 +145,13 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
         say(answer, "body\n");
     }
     give(out, answer);
+    if (is(&path, "/unflushed")) {
+        struct failure ignored;
+        stream_room(answer.output, &ignored);
+        stream_write_soon(answer.output, "odd\n", 4, &ignored);
+        end(answer);
+        return;
+    }
     if (is(&path, "/stale-request")) {
         request_drop(request);
         request_path(request, &path);
@@ -142,6 +163,10 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
         for (int pieces = 0; pieces < 50000; pieces++)
             say(answer, "piece\n");
         __builtin_trap();
+    }
+    if (is(&path, "/writes-on")) {
+        write_on(answer);
+        return;
     }
     if (is(&path, "/unfinished")) {
         output_drop(answer.output);
