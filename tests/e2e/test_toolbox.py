@@ -236,6 +236,28 @@ def test_an_editor_is_stopped_and_continued(screen: Screen) -> None:
     screen.shows("text", "/ #")
 
 
+def test_an_editor_that_is_killed_while_it_is_stopped_leaves_the_screen_alone(screen: Screen) -> None:
+    screen.type("vi /tmp/gone", ENTER)
+    screen.shows_somewhere("[New file]")
+    screen.type("itext", ESCAPE, control("z"))
+    screen.shows_somewhere(f"[1]+  {'Stopped':25}  vi /tmp/gone")
+    screen.type("clear; kill %1; wait %1; echo $?; read line; echo got $line", ENTER)
+    screen.shows("143")
+    screen.type("words", ENTER)
+    screen.shows("143", "words", "got words", "/ #")
+
+
+def test_what_the_shell_does_at_its_end_is_not_stopped(pod: Pod) -> None:
+    with screen_of(pod.command("sh", options="-it")) as screen:
+        screen.shows("/ #")
+        screen.type("trap 'sleep 1; echo $(echo at the) end' EXIT; exit 3", ENTER)
+        screen.shows_somewhere("exit 3")
+        screen.type(control("z"))
+        screen.shows_somewhere("at the end")
+        assert screen.ends() == 1
+        screen.shows_somewhere("exit code 3")
+
+
 def test_input_is_echoed_and_ends(screen: Screen) -> None:
     screen.type("cat", ENTER, "abx", BACKSPACE, "c", ENTER, control("d"))
     screen.shows("/ # cat", "abc", "abc", "/ #")

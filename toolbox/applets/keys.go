@@ -12,7 +12,7 @@ import (
 type keyReader struct {
 	process *program.Process
 	pending string
-	release func() // of the terminal
+	release func() // of the terminal, nil while it has the screen no longer
 }
 
 const keySuspend = "\x1a"
@@ -24,13 +24,17 @@ func (k *keyReader) takeScreen() {
 }
 
 func (k *keyReader) giveScreen() {
+	if k.release == nil {
+		return
+	}
 	k.process.Terminal.WriteRaw([]byte("\x1b[?1049l"))
 	k.process.Terminal.Unread(k.pending)
 	k.pending = ""
 	k.release()
+	k.release = nil
 }
 
-// suspend is ^Z: it returns when a shell has continued the command.
+// suspend is ^Z: it returns when a shell has continued the command. One that is ended meanwhile leaves the screen alone.
 func (k *keyReader) suspend() {
 	k.giveScreen()
 	k.process.Suspend()

@@ -135,13 +135,17 @@ func (p *Process) RawTerminal() (release func()) {
 	return p.Terminal.Raw()
 }
 
-// Suspend stops the command where a shell can continue it, as SIGTSTP does, and returns when that is done.
+// Suspend stops the command where a shell can continue it, as SIGTSTP does, and returns when that is done. One that is
+// ended meanwhile ends here.
 func (p *Process) Suspend() { suspend(p.Context) }
 
 func suspend(ctx context.Context) {
 	if group := groupOf(ctx); group != nil {
 		group.Stop(TerminalStop)
 		awaitForeground(ctx)
+		if ctx.Err() != nil {
+			Exit(EndedBy(ctx))
+		}
 	}
 }
 
@@ -151,8 +155,11 @@ type Keys struct {
 	release  func()
 }
 
-// Close gives the terminal back.
-func (k *Keys) Close() { k.release() }
+// Close gives the terminal back, once.
+func (k *Keys) Close() {
+	k.release()
+	k.release = func() {}
+}
 
 // Wait waits for keys, at most so long (0: for ever where there is a terminal). The status is 0, or that of a command
 // which was ended: also by ^C, which is a key here.
@@ -176,7 +183,7 @@ func (k *Keys) Wait(ctx context.Context, patience time.Duration) (text string, s
 	case strings.ContainsRune(text, 3):
 		return "", Interrupted
 	case strings.ContainsRune(text, 26):
-		k.release()
+		k.Close()
 		suspend(ctx)
 		k.release = k.terminal.Raw()
 		return "", 0

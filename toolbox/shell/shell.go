@@ -105,6 +105,7 @@ func (s *Shell) runExitTrap() {
 		return
 	}
 	delete(s.traps, "EXIT")
+	s.sits = nil                                                 // nobody is left to continue what it starts
 	s.process.Context = context.WithoutCancel(s.process.Context) // the trap runs also for a command that was ended
 	err := s.source(command, s.name)
 	s.end(err)
