@@ -18,8 +18,10 @@ class _StandardError:
         """``names``: what ``get_logger`` was given."""
 
     def info(self, line: str) -> None:
+        """By one write: a killed server leaves no line without its end, to which the next one's would be added."""
         with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
     debug = warning = error = critical = info
 

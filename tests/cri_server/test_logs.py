@@ -54,6 +54,20 @@ def fail() -> None:
         structlog.get_logger().exception("it failed")
 
 
+def test_a_line_comes_out_whole(logged: Callable[..., str]) -> None:
+    """Or not at all, when the server is killed meanwhile."""
+
+    class Writes(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return super().write(text)
+
+    written: list[str] = []
+    logged(greet, "json", Writes())
+    assert len(written) == 1
+    assert written[0].endswith("\n")
+
+
 def test_machines_get_json_with_the_ids_that_are_bound(logged: Callable[..., str]) -> None:
     line = json.loads(logged(greet, "auto"))
     assert (line["event"], line["level"], line["pod"], line["container"]) == ("hello", "info", "p1", "c1")
