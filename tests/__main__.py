@@ -14,7 +14,7 @@ import tempfile
 
 _IN_FRONT = "tests/e2e"
 _BEHIND = "--ignore=tests/e2e"
-_PYTEST = [sys.executable, "-m", "pytest"]
+_PYTEST = [sys.executable, "-u", "-m", "pytest"]
 
 
 def main(arguments: list[str]) -> int:
