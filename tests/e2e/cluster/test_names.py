@@ -15,15 +15,17 @@ ABOUT_A_POD = f"nameserver {SERVICE_ADDRESS}\noptions ndots:5\n"
 
 
 class Names:
-    """A pod that shows its two files and looks names up, once."""
+    """A pod that shows its two files and looks names up, once.
+
+    Its containers run in turn: for each that starts, the kubelet empties the pod's /etc/hosts and writes it anew.
+    """
 
     def __init__(self, case: Case, *names: str, **spec: Any) -> None:
         looking = {"name": "looking", "image": case.cluster.node.image("network"), "args": ["resolve", *names]}
-        files = [
-            case.cluster.node.tool(f"cat /etc/{file}", name=container)
-            for container, file in {"hosts": "hosts", "resolv-conf": "resolv.conf"}.items()
-        ]
-        case.kubectl.apply(pod("names", looking, *files, restartPolicy="Never", **spec))
+        hosts = case.cluster.node.tool("cat /etc/hosts", name="hosts")
+        resolv_conf = case.cluster.node.tool("cat /etc/resolv.conf", name="resolv-conf")
+        in_turn = {"initContainers": [looking, hosts], "restartPolicy": "Never"}
+        case.kubectl.apply(pod("names", resolv_conf, **in_turn, **spec))
         case.kubectl.wait("pod/names", "jsonpath={.status.phase}=Succeeded")
         self.addresses: list[str] = [each["ip"] for each in case.kubectl.get("pod/names")["status"]["podIPs"]]
         self.resolv_conf = _with_options_in_order(case.kubectl("logs", "names", "--container=resolv-conf"))
