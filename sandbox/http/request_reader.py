@@ -11,7 +11,8 @@ from sandbox.wasm.http_fields import FORBIDDEN, Item
 
 _HTTP_1_0, _HTTP_1_1 = "1.0", "1.1"
 _AUTHORITY_END = re.compile("[/?#]")
-_AUTHORITY = re.compile(r"[-A-Za-z0-9._~%!$&'()*+;=:@\[\]]*")
+_AUTHORITY = re.compile(r"(?:\[[-A-Za-z0-9._~%!$&'()*+,;=:]+\]|[-A-Za-z0-9._~%!$&'()*+;=]*)(?::[0-9]*)?")
+"""RFC 9110, 7.2: a host without a user; the comma is left out, by which two become one."""
 
 
 class Refusal(Exception):
@@ -194,6 +195,7 @@ class RequestReader:
         request.method = parser.get_method().decode("ascii")
         request.is_http_1_1 = version == _HTTP_1_1
         request.keeps_alive = parser.should_keep_alive()
+        request.expects_continue &= request.is_http_1_1
         self._in_head, self._has_come_on = False, True
         self._take_target(request)
         self._check(request, version)
@@ -202,7 +204,9 @@ class RequestReader:
 
     def _take_target(self, request: Request) -> None:
         target = self._url.decode("latin-1")
-        if target.startswith("/") or target == "*":
+        if "#" in target:
+            self._refuse(400, "the request target has a fragment")
+        if target.startswith("/") or (target == "*" and request.method == "OPTIONS"):
             request.target = target
             return
         scheme, _, rest = target.partition("://")
@@ -215,6 +219,8 @@ class RequestReader:
     def _check(self, request: Request, version: str) -> None:
         if version not in (_HTTP_1_0, _HTTP_1_1):
             self._refuse(400, "the version is not HTTP/1.0 or HTTP/1.1")
+        elif self._is_chunked and not request.is_http_1_1:
+            self._refuse(400, "HTTP/1.0 has no transfer encodings")
         elif request.method == "CONNECT":
             self._refuse(400, "CONNECT is for proxies")
         elif self._hosts > 1 or (request.is_http_1_1 and not self._hosts):

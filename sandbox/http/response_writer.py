@@ -10,7 +10,12 @@ from http import HTTPStatus
 from sandbox.wasm.http_fields import Item
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
-_BODILESS = (204, 304)
+_BODILESS = (204, 205, 304)
+_FRAMING = {204: b"", 205: b"content-length: 0\r\n"}
+"""RFC 9110: of no content the length is not told (8.6), and there is none to reset to (15.3.6)."""
+_LENGTH = "content-length"
+_NO_TRAILERS = (_LENGTH, "trailer")
+"""RFC 9110, 6.5.1: about the framing, which is over. The others of that kind are forbidden to a guest anyhow."""
 _LOWEST_FINAL = 200
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -41,11 +46,13 @@ class ResponseWriter:
 
     def start(self, status: int, headers: list[Item]) -> bool:
         """False where the headers contradict themselves or what was written before, or the status is no final one."""
-        lengths = {value for name, value in headers if name == "content-length"}
+        lengths = {value for name, value in headers if name == _LENGTH}
         if status < _LOWEST_FINAL or len(lengths) > 1 or any(not _is_length(value) for value in lengths):
             return False
         self.status, self._headers = status, headers
-        self._length = int(lengths.pop()) if lengths else None
+        if lengths:
+            self._headers = [item for item in headers if item[0] != _LENGTH]
+            self._length = None if status in _FRAMING else int(lengths.pop())
         if self._has_no_body:
             self._take_waiting()
         return self._length is None or self.body_bytes <= self._length
@@ -80,7 +87,7 @@ class ResponseWriter:
         head = b"" if self.is_begun else self._begin(None if trailers else len(body))
         framed = head + self._framed(body)
         self.is_ended = True
-        return framed + b"0\r\n" + _lines(trailers) + b"\r\n" if self._is_chunked else framed
+        return framed + b"0\r\n" + _trailer_lines(trailers) + b"\r\n" if self._is_chunked else framed
 
     @property
     def _has_no_body(self) -> bool:
@@ -104,7 +111,11 @@ class ResponseWriter:
         return status + _lines(self._headers) + framing + self._rest() + b"\r\n"
 
     def _framing(self, size: int | None) -> bytes:
-        if self._length is not None or self._has_no_body:
+        if self.status in _FRAMING:
+            return _FRAMING[self.status]
+        if self._length is not None:
+            return b"content-length: %d\r\n" % self._length
+        if self._has_no_body:
             return b""
         if size is not None:
             return b"content-length: %d\r\n" % size
@@ -131,6 +142,10 @@ def refusal(status: int, reason: str, headers: list[Item], is_head: bool = False
 
 def _lines(items: list[Item]) -> bytes:
     return b"".join([b"%b: %b\r\n" % (name.encode("latin-1"), value) for name, value in items])
+
+
+def _trailer_lines(items: list[Item]) -> bytes:
+    return _lines([item for item in items if item[0] not in _NO_TRAILERS])
 
 
 def _is_length(value: bytes) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sandbox.http.request_reader import Refusal, Request, RequestReader
 
 _MOST_HEADERS, _MOST_BODY = 1000, 5000
+_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 _token = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).filter(
     lambda name: name not in ("content-length", "expect", "te", "trailer", "cookie")
@@ -102,6 +103,16 @@ def test_a_client_may_wait_for_leave_to_send() -> None:
     assert not request.is_complete
 
 
+def test_a_client_of_the_first_version_is_not_given_leave_to_send() -> None:
+    (request,) = read(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+    assert not request.expects_continue
+
+
+def test_who_asks_for_what_the_server_offers_as_a_whole_names_nothing() -> None:
+    (request,) = read(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (request.method, request.target) == ("OPTIONS", "*")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -116,6 +127,28 @@ def test_a_client_may_wait_for_leave_to_send() -> None:
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n",
         b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        _CHUNKED + b"2\nab\r\n0\r\n\r\n",
+        _CHUNKED + b"2 ;a\r\nab\r\n0\r\n\r\n",
+        _CHUNKED + b"2\r\nabc\r\n0\r\n\r\n",
+        _CHUNKED + b"0x2\r\nab\r\n0\r\n\r\n",
+        _CHUNKED + b"fffffffffffffffff\r\nab",
+        _CHUNKED + b"0\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nA: b\nc: d\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nA: b\rc: d\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\xc3\xa4: b\r\n\r\n",
+        b"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a/#b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a/ HTTP/1.1\r\n\r\n",
     ],
 )
 def test_what_could_be_read_in_two_ways_is_a_bad_request(data: bytes) -> None:
@@ -164,9 +197,6 @@ def test_offers_of_other_protocols_may_be_many() -> None:
     assert len(read(offer * 2000)) == 2000
 
 
-_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
 @pytest.mark.parametrize("unending", [b"0\r\nA: ", b"1;", b"0\r\n"])
 def test_what_never_ends_behind_a_body_is_refused(unending: bytes) -> None:
     assert refusal(_CHUNKED, unending, *[b"a" * 500] * 20) == 431
@@ -182,9 +212,19 @@ def test_no_transfer_encoding_but_chunked_is_understood(coding: bytes) -> None:
     assert refusal(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n") == 400
 
 
-@pytest.mark.parametrize("host", [b"a b", b"a/b", b'"', b"a\xff", b"a@b c"])
+@pytest.mark.parametrize(
+    "host", [b"a b", b"a/b", b'"', b"a\xff", b"a@b c", b"me@a", b"a:b", b"a:1:2", b"[::1", b"a, b"]
+)
 def test_a_host_that_is_none_is_refused(host: bytes) -> None:
     assert refusal(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n") == 400
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"a", b"a:", b"a:80", b"127.0.0.1:8080", b"[::1]", b"[fe80::1%25eth0]:80", b"a_b.c"]
+)
+def test_a_host_that_is_one_is_told(host: bytes) -> None:
+    (request,) = read(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+    assert request.authority == host.decode()
 
 
 def test_a_target_with_a_host_may_have_no_path() -> None:

@@ -4,6 +4,7 @@ import io
 from http.client import HTTPResponse
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,33 @@ def test_a_head_is_answered_without_a_body() -> None:
     head = made.end([]) or b""
     assert b"content-length: 5\r\n" in head
     assert head.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("status", "sent"), [(204, []), (205, [b"content-length: 0"]), (304, [b"content-length: 7"])])
+def test_a_status_has_the_length_that_it_may_have(method: str, status: int, sent: list[bytes]) -> None:
+    made = writer(method)
+    assert made.start(status, [("content-length", b"7"), ("a", b"b")])
+    assert made.write(b"ignored")
+    text = made.end([]) or b""
+    assert text.endswith(b"\r\n\r\n")
+    assert [line for line in text.splitlines() if line.startswith(b"content-length")] == sent
+    assert b"a: b\r\n" in text
+
+
+def test_a_length_that_is_told_twice_is_sent_once() -> None:
+    made = writer()
+    assert made.start(200, [("content-length", b"5"), ("a", b"b"), ("content-length", b"5")])
+    made.write(b"hello")
+    text = made.end([]) or b""
+    assert [line for line in text.splitlines() if line.startswith(b"content-length")] == [b"content-length: 5"]
+
+
+def test_no_trailer_is_about_the_framing() -> None:
+    made = writer()
+    made.start(200, [])
+    text = made.end([("content-length", b"7"), ("x-sum", b"5"), ("trailer", b"a")]) or b""
+    assert text.endswith(b"\r\n\r\n0\r\nx-sum: 5\r\n\r\n")
 
 
 def test_some_statuses_have_no_body() -> None:
