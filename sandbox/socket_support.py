@@ -67,5 +67,5 @@ async def _trial(library: Path) -> bytes:
             return (await process.communicate())[0]
     except BaseException:
         process.kill()
-        await process.wait()
+        await process.communicate()
         raise

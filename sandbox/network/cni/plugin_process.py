@@ -30,12 +30,13 @@ class Plugins:
             async with asyncio.timeout(self._seconds):
                 output, errors = await process.communicate(invocation.input)
         except TimeoutError as error:
-            _kill_children(process)
+            await _end(process)
             raise PluginFailed(
                 f"{subject(invocation)} did not end within {self._seconds:g} s and was killed: see what it waits for"
             ) from error
-        finally:
-            await _killed(process)
+        except BaseException:
+            await _end(process)
+            raise
         if process.returncode:
             raise failure(invocation, process.returncode, output, errors)
         return output
@@ -74,14 +75,9 @@ class Plugins:
         )
 
 
-def _kill_children(process: asyncio.subprocess.Process) -> None:
-    """Also those of a plugin that has ended itself: they hold its pipes, or it would have been heard."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it and its children, also where it has ended itself: they hold its pipes, or it would have been heard."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _killed(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        _kill_children(process)
-        with suppress(TimeoutError):  # a daemon that it left behind may hold its pipes
-            await asyncio.wait_for(process.wait(), _SECONDS_TO_DIE)
+    with suppress(TimeoutError):  # a daemon that it left behind may hold its pipes
+        await asyncio.wait_for(process.communicate(), _SECONDS_TO_DIE)

@@ -94,7 +94,7 @@ async def bus(folder: Path) -> AsyncIterator[tuple[str, Systemd]]:
                 await serving
     finally:
         daemon.terminate()
-        await daemon.wait()
+        await daemon.communicate()
 
 
 def with_systemd(folder: Path, test: Callable[[str, Systemd], Awaitable[None]]) -> None:

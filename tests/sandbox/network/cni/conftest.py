@@ -1,5 +1,6 @@
 """Networks of CNI plugins: Debian's, and programs of the test's own that misbehave on demand."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ echo "$CNI_COMMAND" >> "$0.calls"
 [ ! -f "$0.$CNI_COMMAND" ] || . "$0.$CNI_COMMAND"
 """
 ADDRESS = '{"cniVersion": "1.1.0", "ips": [{"address": "10.5.0.9/24"}]}'
+
+
+def pass_time(seconds: float) -> None:
+    """For what waits in the running event loop: it is as late as that for it."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
 
 
 class Installation:
