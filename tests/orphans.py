@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 30.0
 
 
 def adopt_orphans() -> None:
@@ -38,8 +38,12 @@ def children_of(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """Arguments of a process of this one's, empty for a zombie."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    """Arguments of a process, empty for a zombie and where there is none."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return line.replace(b"\0", b" ").decode(errors="replace").strip()
 
 
 def reap() -> None:

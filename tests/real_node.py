@@ -16,8 +16,8 @@ from tests.images import push_artifact
 from tests.prerequisites import require_root
 from tests.wasmlet_server import WasmletServer
 
-_SECONDS_TO_HAPPEN = 30
-_SECONDS_TO_PULL = 240
+_SECONDS_TO_HAPPEN = 60
+_SECONDS_TO_ANSWER = 240
 """Whole interpreters are compiled, and other tests may run."""
 
 
@@ -34,14 +34,14 @@ class RealNode:
     def call(self, method: str, **fields: Any) -> Any:
         request = getattr(cri, f"{method}Request")(**fields)
         with self.client as client:
-            return client.call(method, request)
+            return client.call(method, request, timeout=_SECONDS_TO_ANSWER)
 
     def pull(self, name: str) -> str:
         """Reference of the image of a guest, on the node."""
         reference = push_artifact(self.registry.address, name, guest(name))
         with self.client as client:
             request = cri.PullImageRequest(image=cri.ImageSpec(image=reference))
-            client.call("PullImage", request, timeout=_SECONDS_TO_PULL)
+            client.call("PullImage", request, timeout=_SECONDS_TO_ANSWER)
         return reference
 
     def pod_config(self, name: str, **fields: Any) -> cri.PodSandboxConfig:

@@ -11,7 +11,7 @@
     (i32.store (i32.const 4) (local.get $length))
     (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)))
     (i32.store (i32.const 80) (i32.const 1)) ;; the monotonic clock
-    (i64.store (i32.const 88) (i64.const 500000000)) ;; half a second
+    (i64.store (i32.const 88) (i64.const 333000000)) ;; a third of a second
     (drop (call $poll_oneoff (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 200))))
   (func (export "_start")
     (if (i32.eq (memory.grow (i32.const 8192)) (i32.const -1)) ;; 512 MiB

@@ -2,7 +2,8 @@
 //
 //   hostile escape HOST_PATH   every way to the file of the host that it knows; says which one led there
 //   hostile swap               in /data, changes "door" from a directory into a symlink that leads out, and back, for ever
-//   hostile enter TIMES        opens "/data/door/secret" so often; says what it found there
+//   hostile enter TIMES        opens "/data/door/secret" so often, and on until it has found it and not found it;
+//                              says what it found there
 //   hostile open               as many files as it gets
 
 #include <errno.h>
@@ -154,14 +155,14 @@ static void swap(void) {
 
 static void enter(long times) {
     long inside = 0;
-    for (long each = 0; each < times; each++) {
+    for (long each = 0; each < times || inside == 0 || inside == each; each++) {
         const char *found = content_of(open("/data/door/secret", O_RDONLY));
         inside += strncmp(found, "inside", 6) == 0;
         look(open("/data/door/../secret", O_RDONLY), "a door");
         if (strncmp(found, OUTSIDE, strlen(OUTSIDE)) == 0)
             ways_out++;
     }
-    printf("inside %s, %d ways out\n", inside > 0 && inside < times ? "and not" : "alone", ways_out);
+    printf("inside and not, %d ways out\n", ways_out);
 }
 
 static void open_many(void) {

@@ -121,7 +121,7 @@ class Exits:
         pod.on_exit = lambda container_id, run: self._runs.put_nowait((container_id, run))
 
     async def next(self) -> Run:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             return (await self._runs.get())[1]
 
 

@@ -1,6 +1,7 @@
 """The event loop of a pod process."""
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,12 +67,24 @@ def test_an_unwatched_descriptor_is_not_told(loop: EventLoop, pipe: tuple[int, i
     loop.run_once()
 
 
-def test_timers_run_once_when_they_are_due(loop: EventLoop) -> None:
-    told: list[str] = []
-    loop.call_later(0.02, lambda: told.append("later"))
+def test_timers_run_once_when_they_are_due(loop: EventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, told = 100.0, list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    loop.call_later(7, lambda: told.append("later"))
     loop.call_later(0, lambda: told.append("now"))
     loop.call_later(0, os.abort)
     loop.cancel(os.abort)
-    while "later" not in told:
-        loop.run_once()
+    loop.run_once()
+    assert told == ["now"]
+    now += 7
+    loop.run_once()
     assert told == ["now", "later"]
+
+
+def test_it_waits_until_a_timer_is_due(loop: EventLoop) -> None:
+    told: list[float] = []
+    start = time.monotonic()
+    loop.call_later(0.02, lambda: told.append(time.monotonic() - start))
+    while not told:
+        loop.run_once()
+    assert told[0] >= 0.02

@@ -11,7 +11,7 @@ from tests.sandbox.conftest import Exits, Node, log_lines
 from tests.sandbox.name_server import NameServer, serving
 
 HOSTS = "127.0.0.1 localhost\n10.1.1.1 known.test known\nfd00::7 known\n"
-RESOLV_CONF = "nameserver 127.0.0.1\nsearch one.test two.test\noptions ndots:2 timeout:1 attempts:1\n"
+RESOLV_CONF = "nameserver 127.0.0.1\nsearch one.test two.test\noptions ndots:2 timeout:30 attempts:1\n"
 RECORDS = {"web.one.test": ["10.0.0.7", "fd00::1"], "a.b.two.test": ["10.0.0.8"], "far.off.test": ["192.0.2.1"]}
 
 

@@ -1,16 +1,31 @@
 import os
 import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sandbox.process_files import open_files, open_files_limit, parse_open_files_limit
 
 
 def test_descriptors_and_sockets_of_processes() -> None:
-    before = open_files([os.getpid()])
-    with socket.socket():
-        after = open_files([os.getpid()])
-    assert after.descriptors == before.descriptors + 1
-    assert after.sockets == before.sockets + 1
+    with socket.socket() as kept, waiting() as one, waiting(kept.fileno()) as other:
+        before, after = open_files([one.pid]), open_files([other.pid])
+        assert after.descriptors == before.descriptors + 1
+        assert (before.sockets, after.sockets) == (0, 1)
+        assert open_files([one.pid, other.pid]) == tuple(map(sum, zip(before, after, strict=True)))
     assert open_files([2**22 + 1]) == (0, 0)
+
+
+@contextmanager
+def waiting(*descriptors: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has these and its standard streams."""
+    command = ["sh", "-c", "echo; read line"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, pass_fds=descriptors) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield process
+        process.kill()
 
 
 def test_the_limit_of_open_files() -> None:

@@ -12,7 +12,9 @@ MIB = 1 << 20
 EATER = """
 import sys
 sys.stdin.buffer.read(1)
-kept = bytearray(b"x" * (32 << 20))
+print(flush=True)
+sys.stdin.buffer.read(1)
+kept = bytearray(b"x" * (48 << 20))
 for number in range(1000000): pass
 print(flush=True)
 sys.stdin.buffer.read(1)
@@ -32,6 +34,7 @@ def test_a_process_is_accounted_to_its_group_and_to_those_above(
     group = tree.create_guest_group(layout, pod, CONTAINER, limits)
     eater = children.start(EATER)
     tree.enter_guest_group(layout, group, eater.pid)
+    children.wake(eater)
     before = read_usage(layout, group)
     children.wake(eater)
     after, above = read_usage(layout, group), read_usage(layout, pod)
@@ -77,6 +80,7 @@ def test_a_version_2_group_without_controllers_has_its_cpu_time(
     group = tree.create_guest_group(unified, f"{parent}/pod", CONTAINER, Limits())
     eater = children.start(EATER)
     tree.enter_guest_group(unified, group, eater.pid)
+    children.wake(eater)
     before = read_cpu_ns(unified, group)
     children.wake(eater)
     usage = read_usage(unified, group)

@@ -55,14 +55,14 @@ class Pod:
     def reaches(self, other: "Pod", address: str) -> bool:
         """Whether the other pod, which has this address, sees who connects."""
         listening = (
-            "import socket; s = socket.create_server(('0.0.0.0', 7)); s.settimeout(10); print(flush=True);"
+            "import socket; s = socket.create_server(('0.0.0.0', 7)); s.settimeout(60); print(flush=True);"
             "c = s.accept()[0]; print(c.getpeername()[0])"
         )
         server = other.start_python(listening)
         try:
             assert server.stdout
             server.stdout.readline()
-            mine = self.python(f"import socket; print(socket.create_connection(('{address}', 7), 5).getsockname()[0])")
+            mine = self.python(f"import socket; print(socket.create_connection(('{address}', 7), 60).getsockname()[0])")
             return server.stdout.readline().strip() == mine
         finally:
             server.kill()
@@ -130,7 +130,7 @@ class Host:
 
 
 async def _finished(test: Callable[[], Awaitable[None]]) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(1200):
         await test()
 
 

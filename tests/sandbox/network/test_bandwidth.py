@@ -24,8 +24,8 @@ caller.sendall(bytes({size}))
 """
 RECEIVE = """
 import socket, time
-server = socket.create_connection(('{address}', 7), 10)
 start, size = time.monotonic(), 0
+server = socket.create_connection(('{address}', 7), 60)
 while data := server.recv(1 << 16):
     size += len(data)
 print(size, time.monotonic() - start)

@@ -26,7 +26,7 @@ from tests.sandbox.network.conftest import (
 SERVICE = "10.96.0.7"
 
 TELL_PEER = (
-    "import socket; s = socket.create_server(('0.0.0.0', 7)); s.settimeout(20); print(flush=True);"
+    "import socket; s = socket.create_server(('0.0.0.0', 7)); s.settimeout(60); print(flush=True);"
     "print(s.accept()[0].getpeername()[0])"
 )
 
@@ -101,7 +101,7 @@ def test_pods_reach_each_other_by_an_address_that_the_host_translates(host: Host
         await attach(network, one)
         address = await attach(network, other)
         rule = f"PREROUTING -d {SERVICE} -p tcp -j DNAT --to-destination {address}"
-        run("iptables", "-t", "nat", "-A", *rule.split())
+        run("iptables", "-w", "-t", "nat", "-A", *rule.split())
         assert one.reaches(other, SERVICE)
         await network.close()
 
@@ -123,7 +123,7 @@ def test_the_world_sees_a_pod_as_the_host(host: Host, monkeypatch: pytest.Monkey
         try:
             assert server.stdout
             server.stdout.readline()
-            pod.python(f"import socket; socket.create_connection(('{WORLD}', 7), 10)")
+            pod.python(f"import socket; socket.create_connection(('{WORLD}', 7), 60)")
             assert server.stdout.readline().strip() == HOST_IN_WORLD
         finally:
             server.kill()

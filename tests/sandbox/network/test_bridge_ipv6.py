@@ -15,10 +15,10 @@ from tests.sandbox.network.conftest import Host, Pod, links, ports, rules_of, ru
 
 SUBNET = "10.77.0.0/24,fd00:77::/64"
 TELL_PEER = (
-    "import socket; s = socket.create_server(('::', 7), family=socket.AF_INET6, dualstack_ipv6=True); s.settimeout(20);"
+    "import socket; s = socket.create_server(('::', 7), family=socket.AF_INET6, dualstack_ipv6=True); s.settimeout(60);"
     "print(flush=True); print(s.accept()[0].getpeername()[0].removeprefix('::ffff:'))"
 )
-TELL_MYSELF = "import socket; print(socket.create_connection(('{}', 7), 5).getsockname()[0])"
+TELL_MYSELF = "import socket; print(socket.create_connection(('{}', 7), 60).getsockname()[0])"
 
 
 async def attach(network: BridgeNetwork, pod: Pod) -> list[str]:

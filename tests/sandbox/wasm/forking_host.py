@@ -3,11 +3,15 @@
 Its argument is a JSON object (see ``conftest.Host.run``); one JSON object a guest goes to descriptor 3.
 """
 
+import array
+import fcntl
 import json
 import os
 import socket
 import sys
+import termios
 import time
+from pathlib import Path
 from typing import Any
 
 from sandbox import syscalls
@@ -75,17 +79,37 @@ def tell(answer: dict[str, Any]) -> None:
 
 
 def start_client(listener: socket.socket) -> None:
-    """A process that sends in two pieces, ends its side, and stays until the other one is ended, too."""
+    """A process that sends in two pieces, the second when something of the first has been read; it ends its side then,
+    and stays until the other one is ended, too.
+    """
     client = socket.create_connection(listener.getsockname())
+    ends = [f":{port:04X}" for port in (client.getpeername()[1], client.getsockname()[1])]
     client.sendall(b"hello")
     if syscalls.fork() == 0:
         listener.close()
-        time.sleep(0.1)
+        while not is_sent(client) or unread(ends) == len(b"hello"):
+            time.sleep(0.001)
         client.sendall(b" there")
         client.shutdown(socket.SHUT_WR)
         client.recv(1)
         os._exit(0)
     client.close()
+
+
+def is_sent(client: socket.socket) -> bool:
+    """Whether the other side has it, read or unread."""
+    left = array.array("i", [0])
+    fcntl.ioctl(client, termios.TIOCOUTQ, left)
+    return left[0] == 0
+
+
+def unread(ends: list[str]) -> int:
+    """Bytes that the other side of a connection between these ports has and has not read; 0 where it is no more."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if [local[-5:], remote[-5:]] == ends:
+            return int(queues.split(":")[1], 16)
+    return 0
 
 
 if __name__ == "__main__":
