@@ -220,7 +220,7 @@ class Connection:
         self.output = bytearray()
         self._is_closing = True
         if self.exchange is not None:
-            self.exchange.is_dead = True
+            self.exchange.die()
         if self.descriptor >= 0:
             _shut(self.descriptor, socket.SHUT_RDWR)
 
@@ -317,8 +317,9 @@ class Connection:
             self.worker.forget(self)
             descriptor, self.descriptor = self.descriptor, -1
             self.output = bytearray()
-        if self.exchange is not None:
-            self.exchange.is_dead = True
+            if self.exchange is not None:
+                self.exchange.die()
+        self._reader.close()
         os.close(descriptor)
 
 

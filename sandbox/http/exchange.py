@@ -336,14 +336,19 @@ class GuestExchange:
         with self.connection.lock:
             if self.is_dead:
                 return
-            self.is_dead = True
-            if self._is_read:  # otherwise it is just being opened, which would wait for a writer
-                self._close_pipe()
+            self.die()
             if status and not self.writer.is_begun:
                 self._answer_self(status, reason)
                 self.connection.send()
             elif not self.writer.is_ended:
                 self.connection.abort()
+
+    def die(self) -> None:
+        """Its guest's reads and writes end, so that it does not wait for ever. Under the lock."""
+        self.is_dead = True
+        if self._is_read:  # otherwise it is just being opened, which would wait for a writer
+            self._close_pipe()
+        self._close_output()
 
     def _close_pipe(self) -> None:
         if self._pipe is not None:

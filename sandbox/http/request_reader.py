@@ -100,11 +100,17 @@ class RequestReader:
             while rest and self._refusal is None:
                 rest = self._parse(rest)
         except httptools.HttpParserError as error:
-            raise self._refusal or Refusal(400, str(error), self._request) from None
+            self._refuse(400, str(error))
         if self._request is not None:
             self._bound_waiting(len(data))
         if self._refusal:
             raise self._refusal
+
+    def close(self) -> None:
+        """There is nothing more to come. The parser and this refer to each other: what neither has is free at once."""
+        del self._parser
+        self._request = None
+        self.requests.clear()
 
     def _parse(self, data: bytes) -> bytes:
         """What is left after a request that offers another protocol: the parser takes its body for that protocol's."""
