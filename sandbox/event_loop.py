@@ -18,9 +18,9 @@ class EventLoop:
         self._timers: list[tuple[float, Callback]] = []
 
     def watch(self, descriptor: int, callback: Callback, events: int = select.EPOLLIN) -> None:
-        """``events``: of epoll. That the other side is gone is told of any."""
-        self._callbacks[descriptor] = callback
+        """``events``: of epoll. That the other side is gone is told of any. Raises OSError."""
         self._epoll.register(descriptor, events)
+        self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
         if self._callbacks.pop(descriptor, None) is not None:

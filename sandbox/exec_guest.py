@@ -5,20 +5,24 @@ byte of them passes here, and none is logged. Its end is told when it says that 
 streams; then it is killed, for whatever it may do still.
 
     start() ── fork, or a spare one ──▶ starting ──"S" on the report pipe──▶ running ──"E" or pidfd──▶ ended
-                                            └────"F" or an early death────▶ ended, not started
+                      ▲                   │ └────"F" or an early death────▶ ended, not started
+                      └── fork, once ◀────┘ a spare one that dies before it has begun
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from sandbox import guest_process
-from sandbox.guest_fork import fork_guest
+from sandbox.errors import SandboxError
+from sandbox.guest_fork import Forked, fork_guest
 from sandbox.guest_process import STREAMS
+from sandbox.place_names import ENVIRONMENT
 from sandbox.pod_questions import PodGuest
-from sandbox.spare_guest import Forked, Spares
+from sandbox.spare_guest import Spares
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Loaded
@@ -60,36 +64,71 @@ class ExecGuest:
         """As far as anybody is told."""
         self._pidfd = -1
         self._report = -1
+        self._group, self._folder = "", -1
+        self._files: dict[str, int] = {}
+        """By which it is begun anew if it was a spare one that dies before it begins."""
 
     def start(self, loaded: Loaded, group: str, folder: int, files: dict[str, int]) -> None:
         """``folder``: of the container's root; ``files``: its record, its streams, or its ``terminal``, and its shim,
-        if it has one, which stay the caller's. Raises SandboxError or OSError when it does not come to a process."""
+        if it has one. They stay the caller's, or are taken all. Raises SandboxError or OSError when it does not come to
+        a process."""
         self._loaded, self.memory_limit = loaded, loaded.memory_limit
-        null = os.dup(0)  # of a pod process it is /dev/null
-        try:
-            streams = {name: files.get("terminal", files.get(name, null)) for name in STREAMS}
+        self._group, self._folder = group, folder
+        with _streams(files) as streams:
             taken = self._spares.take(self.spec, group, {**files, **streams, "folder": folder})
-            made = taken or self._fork(loaded, group, folder, files, [*streams.values()])
-        finally:
-            os.close(null)
-        self.pid, self._pidfd, self._report = made
-        self.spec = self.spec._replace(env=[])  # later guests of the pod inherit what is held here
-        self._watch()
+            if taken is None:
+                taken = self._fork(loaded, files, streams)
+            else:
+                self._files = dict(files)
+                files.clear()
+        self._adopt(*taken)
 
-    def _fork(self, loaded: Loaded, group: str, folder: int, files: dict[str, int], streams: list[int]) -> Forked:
+    def _fork(self, loaded: Loaded, files: dict[str, int], streams: dict[str, int]) -> tuple[Forked, int]:
+        """And the end of its report pipe."""
         prepared = guest_process.prepare(self.spec, loaded, files)
         ours, report = os.pipe()
         try:
-            descriptors, listeners = [*streams, report], list[int]()
-            own = partial(guest_process.main, self.spec, prepared, self._pod.layout, group, folder)
+            descriptors, listeners = [*streams.values(), report], list[int]()
+            own = partial(guest_process.main, self.spec, prepared, self._pod.layout, self._group, self._folder)
             become = partial(own, descriptors, listeners, is_executed=True)
-            pid, _ = fork_guest(self._pod, self.spec, become)
+            return fork_guest(self._pod, self.spec, become), ours
         except BaseException:
             os.close(ours)
             raise
         finally:
             os.close(report)
-        return Forked(pid, os.pidfd_open(pid), ours)
+
+    def _adopt(self, forked: Forked, report: int) -> None:
+        self.pid, self._pidfd, self._report = forked.pid, forked.pidfd, report
+        self.spec = self.spec._replace(env=[])  # later guests of the pod inherit what is held here
+        try:
+            self._watch()
+        except OSError:
+            self.kill()
+            self._take_leave()
+            raise
+
+    def _begin_anew(self, loaded: Loaded) -> None:
+        """As a process of its own, for the spare one has died before it began. That may have read its files."""
+        try:
+            for name in ("spec", ENVIRONMENT):
+                if name in self._files:
+                    os.lseek(self._files[name], 0, os.SEEK_SET)
+            self.spec = guest_process.read_spec(self._files["spec"])
+            with _streams(self._files) as streams:
+                made = self._fork(loaded, self._files, streams)
+            self._adopt(*made)
+        except (OSError, SandboxError) as error:
+            self.message = str(error)
+            self._tell_end()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """It is not begun anew."""
+        files, self._files = self._files, {}
+        for descriptor in files.values():
+            os.close(descriptor)
 
     def leave_spare(self) -> None:
         """For the next one like this."""
@@ -105,6 +144,7 @@ class ExecGuest:
         return [PodGuest(self.pid, self._pidfd, *names, spec.uid, self.started_at, group)]
 
     def kill(self) -> None:
+        self._let_go()
         if self._pidfd >= 0:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
@@ -120,6 +160,12 @@ class ExecGuest:
 
     def _process_report(self) -> None:
         report = os.read(self._report, _REPORT_BYTES)
+        if report:
+            self._let_go()
+        if report.startswith(b"B"):
+            report = report[1:]
+            if not report:
+                return  # that it has started, or why it could not, comes next
         self._pod.loop.cancel(self._end_start)
         if report.startswith(b"S") and not self.started_at:
             self.started_at = time.time_ns()
@@ -144,14 +190,20 @@ class ExecGuest:
     def _process_exit(self) -> None:
         if not self.message and not self._has_ended:
             self._process_report()  # it may have started and ended in one breath
+        code = os.waitstatus_to_exitcode(self._take_leave())
+        if self._files and self._loaded is not None:
+            self._begin_anew(self._loaded)
+        elif not self._has_ended:
+            self._process_death(code)
+
+    def _take_leave(self) -> int:
+        """Its status, of a process that has ended or was killed."""
         _, status = os.waitpid(self.pid, 0)
-        self._pod.loop.unwatch(self._pidfd)
-        os.close(self._pidfd)
+        for descriptor in (self._pidfd, self._report):
+            self._pod.loop.unwatch(descriptor)
+            os.close(descriptor)
         self._pidfd = -1
-        self._pod.loop.unwatch(self._report)
-        os.close(self._report)
-        if not self._has_ended:
-            self._process_death(os.waitstatus_to_exitcode(status))
+        return status
 
     def _process_death(self, code: int) -> None:
         self.exit_code = code if code >= 0 else _KILLED_BY_SIGNAL - code
@@ -162,3 +214,13 @@ class ExecGuest:
     def _tell_end(self) -> None:
         self._has_ended = True
         self._on_ended(self)
+
+
+@contextmanager
+def _streams(files: dict[str, int]) -> Iterator[dict[str, int]]:
+    """What becomes 0 to 2, by their names."""
+    null = os.dup(0)  # of a pod process it is /dev/null
+    try:
+        yield {name: files.get("terminal", files.get(name, null)) for name in STREAMS}
+    finally:
+        os.close(null)

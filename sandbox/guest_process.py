@@ -2,6 +2,7 @@
 
 What it tells the pod process goes through the report pipe, descriptor 3:
 
+    B           one that was a spare one begins with the guest's start section, if it has one
     S           all is in place, the guest's first instruction is next
     F<text>     it could not be started
     M<bytes> <text>
@@ -121,8 +122,11 @@ def wait(
         syscalls.close_descriptors(REPORT + 1, [prepared.loaded.descriptor, orders, *asked])
         ahead = guest.instantiate_ahead(prepared, questions)
         order = control.read(orders, files)
-        if order is None:
-            os._exit(0)
+    except BaseException:  # noqa: BLE001 - as in ``main``; who gives it an order finds it gone
+        os._exit(START_ERROR)
+    if order is None:
+        os._exit(0)
+    try:
         named = dict(zip(order["carried"].split(), files, strict=True))
         instance = _begin(prepared, ahead, layout, order["group"], named, questions)
     except (SandboxError, OSError) as error:
@@ -147,7 +151,11 @@ def _begin(
     prepared = guest.with_environment(prepared, variables)
     _confine(spec, prepared, layout, group, files["folder"], [], questions)
     _close_ways(spec, prepared)
-    instance = guest.complete(ahead, prepared) if ahead is not None else guest.instantiate(prepared, [], questions)
+    if ahead is not None:
+        instance = guest.complete(ahead, prepared)
+    else:
+        os.write(REPORT, b"B")
+        instance = guest.instantiate(prepared, [], questions)
     os.close(prepared.loaded.descriptor)
     return instance
 

@@ -42,7 +42,8 @@ class PodClients:
         loaded: Loaded,
         files: dict[str, int],
     ) -> None:
-        """Answered when it runs, or failed to. Raises as ``PodContainer.execute``."""
+        """Answered when it runs, or failed to. What it takes of ``files`` it removes. Raises as
+        ``PodContainer.execute``."""
         key = (connection, request["exec"])
         told = partial(self._tell_end, key, request["id"], container)
         guest = ExecGuest(pod, self._spares, spec, partial(self._tell_start, key, request["id"]), told)

@@ -101,7 +101,7 @@ class PodContainer:
             self._listen_for_last_words()
             group, folder = self._group, self.folder
             become = partial(guest_process.main, self.spec, prepared, self._layout, group, folder, theirs, listeners)
-            self._pid, _ = fork_guest(self._pod, self.spec, become)
+            self._pid, self._pidfd, _ = fork_guest(self._pod, self.spec, become)
             self._command = [word[:_SHOWN_CHARACTERS] for word in self.spec.argv[:_SHOWN_WORDS]]
             self.spec = self.spec._replace(argv=[], env=[])  # later guests of the pod inherit what is held here
         finally:
@@ -209,6 +209,8 @@ class PodContainer:
 
     def fail(self, text: str) -> None:
         """Record that the container could not be started (CRI: EXITED, 128, StartError, with the error as message)."""
+        if self._pidfd >= 0:
+            self._end_process()
         self._drain()
         now = time.time_ns()
         self.run = Run(0, now, now, guest_process.START_ERROR, "StartError", text[:_REASON_CHARACTERS])
@@ -252,7 +254,6 @@ class PodContainer:
         self._streams[-1].words = last_words.OUT_OF_MEMORY if self._most_memory else ()
 
     def _watch(self) -> None:
-        self._pidfd = os.pidfd_open(self._pid)
         self._loop.watch(self._report, self._process_report)
         self._loop.watch(self._pidfd, self._process_exit)
         self._loop.call_later(START_SECONDS, self._end_start)
@@ -279,15 +280,25 @@ class PodContainer:
     def _process_exit(self) -> None:
         if not self.run.started_at and not self.run.reason:
             self._process_report()  # it may have started and ended in one breath
-        _, status = os.waitpid(self._pid, 0)
+        status = self._take_leave()
         if self.spec.http:
             self._reap_workers()
-        self._loop.unwatch(self._pidfd)
-        os.close(self._pidfd)
-        self._pidfd = -1
         self._drain()
         self.run = self._ended_run(os.waitstatus_to_exitcode(status))
         self._finish()
+
+    def _end_process(self) -> None:
+        """Of one that cannot be watched."""
+        self.signal(signal.SIGKILL)
+        self._take_leave()
+
+    def _take_leave(self) -> int:
+        """Its status, of a process that has ended or was killed."""
+        _, status = os.waitpid(self._pid, 0)
+        self._loop.unwatch(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        return status
 
     def _reap_workers(self) -> None:
         """They die with the process that forked them, and are its process group."""

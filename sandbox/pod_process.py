@@ -287,7 +287,7 @@ class PodProcess:
         return {}
 
     def _process_start(self, connection: int, request: control.Message, carried: list[int]) -> None:
-        files = dict(zip(request["carried"], carried, strict=True))
+        files = self._named(request, carried)
         spec = read_spec(files["spec"])
         if self._ending or self._surroundings is None:
             raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
@@ -304,6 +304,15 @@ class PodProcess:
             container.fail(str(error))
         except Exception as error:  # noqa: BLE001 - as above
             container.fail(self._not_understood(error))
+
+    def _named(self, request: control.Message, carried: list[int]) -> dict[str, int]:
+        """The kernel leaves out of a message those for which there is no room."""
+        names = request["carried"]
+        if len(carried) < len(names):
+            raise SandboxError(
+                f"pod process of {self._spec.sandbox_id} has too many open files: end something that runs in the pod"
+            )
+        return dict(zip(names, carried, strict=True))
 
     def _load(self, spec: GuestSpec, folder: int) -> Loaded:
         """The compiled code: inherited, or loaded here once for all guests of this pod."""
@@ -341,17 +350,19 @@ class PodProcess:
         return {}
 
     def _process_exec(self, connection: int, request: control.Message, carried: list[int]) -> None:
-        """What was carried is the guest's, or of no more use."""
-        files = dict(zip(request["carried"], carried, strict=True))
+        files = self._named(request, carried)
         spec = read_spec(files["spec"])
         container = self._running(request)
         if self._ending or self._surroundings is None:
             raise SandboxError(f"pod sandbox {self._spec.sandbox_id} is ending: make it anew")
         loaded = self._load(spec, files.get("folder", -1))
-        self._clients.execute(connection, request, self._surroundings, container, spec, loaded, files)
+        try:
+            self._clients.execute(connection, request, self._surroundings, container, spec, loaded, files)
+        finally:
+            carried[:] = files.values()  # those that were not taken
 
     def _process_attach(self, connection: int, request: control.Message, carried: list[int]) -> control.Message:
-        files = dict(zip(request["carried"], carried, strict=True))
+        files = self._named(request, carried)
         try:
             self._clients.attach(connection, request, self._running(request), files)
         finally:

@@ -87,10 +87,15 @@ class Asker:
         os.set_blocking(self._ours, False)
 
     def follow(self, pid: int) -> None:
-        """Answer the guest of that number, until it has gone. Below 0: there is none."""
-        os.close(self.theirs)
+        """Answer the guest of that number, until it has gone. Raises OSError."""
         self.pid = pid
         self._loop.watch(self._ours, self._process_question)
+        os.close(self.theirs)
+
+    def close(self) -> None:
+        """There is no guest to follow."""
+        os.close(self.theirs)
+        os.close(self._ours)
 
     def _process_question(self) -> None:
         try:

@@ -14,14 +14,13 @@ import signal
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sandbox import control, guest_process
 from sandbox.errors import SandboxError
-from sandbox.guest_fork import fork_guest
+from sandbox.guest_fork import Forked, end, fork_guest
 from sandbox.guest_process import STREAMS
 from sandbox.place_names import ENVIRONMENT, SHIM
-from sandbox.pod_questions import Asker
 from sandbox.specs import GuestSpec
 from sandbox.surroundings import Surroundings
 from sandbox.wasm.engine import Loaded
@@ -30,14 +29,6 @@ IDLE_SECONDS = 30.0
 """Longer than probes wait for their next time as a rule."""
 TIGHT_MEMORY = 64 << 20
 """A container with less gets none: a spare one has a megabyte of its own."""
-
-
-class Forked(NamedTuple):
-    pid: int
-    """As the pod numbers it."""
-    pidfd: int
-    report: int
-    """The pod process' end of its report pipe."""
 
 
 class Spares:
@@ -62,13 +53,17 @@ class Spares:
         pod.loop.call_later(IDLE_SECONDS, self.end)
         self._cancel = partial(pod.loop.cancel, self.end)
 
-    def take(self, spec: GuestSpec, group: str, files: dict[str, int]) -> Forked | None:
-        """One that becomes what the record ``files["spec"]`` says, in that group; None if there is none like it."""
-        if self._spare is None or not self._spare.fits(spec):
-            return None
+    def take(self, spec: GuestSpec, group: str, files: dict[str, int]) -> tuple[Forked, int] | None:
+        """One that becomes what the record ``files["spec"]`` says, in that group, and the end of its report pipe; None
+        if there is none like it."""
         spare, self._spare = self._spare, None
+        if spare is None:
+            return None
         self._cancel()
-        return spare.send(spec, group, files)
+        if spare.fits(spec):
+            return spare.send(spec, group, files)
+        spare.end()  # now, for the one that is forked instead may need its place below a limit of processes
+        return None
 
     def end(self) -> None:
         if self._spare is not None:
@@ -91,30 +86,42 @@ class SpareGuest:
         self._pod = pod
         self._kind = _kind(spec)
         self._on_ended = on_ended
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._orders, orders = ours.detach(), theirs.detach()
-        self._report, report = os.pipe()
-        null = os.dup(0)  # of a pod process it is /dev/null
-        self._asker: Asker | None
+        ours: list[int] = []
+        theirs: list[int] = []
         try:
-            nothing = spec._replace(argv=[], env=[], memory_limit=0)
-            prepared = guest_process.prepare(nothing, loaded, dict.fromkeys(SHIM, -1))  # the shim is loaded already
-            become = partial(guest_process.wait, prepared, pod.layout, [null, null, null, report], orders)
-            self._pid, self._asker = fork_guest(pod, nothing, become)
+            self._open(ours, theirs)
+            self._orders, self._report = ours
+            self._forked = self._fork(spec, loaded, *theirs)
         except BaseException:
-            os.close(self._orders)
-            os.close(self._report)
+            _close(ours)
             raise
         finally:
-            for descriptor in (orders, report, null):
-                os.close(descriptor)
-        self._pidfd = os.pidfd_open(self._pid)
-        pod.loop.watch(self._pidfd, self._process_exit)
+            _close(theirs)
+
+    def _open(self, ours: list[int], theirs: list[int]) -> None:
+        """One by one, so that none is forgotten when the next cannot be opened."""
+        for make in (_socket_pair, os.pipe):
+            our, their = make()
+            ours.append(our)
+            theirs.append(their)
+        theirs.append(os.dup(0))  # of a pod process it is /dev/null
+
+    def _fork(self, spec: GuestSpec, loaded: Loaded, orders: int, report: int, null: int) -> Forked:
+        pod, nothing = self._pod, spec._replace(argv=[], env=[], memory_limit=0)
+        prepared = guest_process.prepare(nothing, loaded, dict.fromkeys(SHIM, -1))  # the shim is loaded already
+        become = partial(guest_process.wait, prepared, pod.layout, [null, null, null, report], orders)
+        forked = fork_guest(pod, nothing, become)
+        try:
+            pod.loop.watch(forked.pidfd, self._process_exit)
+        except OSError:
+            end(forked)
+            raise
+        return forked
 
     def fits(self, spec: GuestSpec) -> bool:
         return _kind(spec) == self._kind
 
-    def send(self, spec: GuestSpec, group: str, files: dict[str, int]) -> Forked | None:
+    def send(self, spec: GuestSpec, group: str, files: dict[str, int]) -> tuple[Forked, int] | None:
         """Its order: it is no spare one then. None when it has just died."""
         os.lseek(files["spec"], 0, os.SEEK_SET)
         names = [name for name in ("spec", "folder", *STREAMS, ENVIRONMENT) if name in files]
@@ -122,24 +129,37 @@ class SpareGuest:
             order = {"group": group, "carried": " ".join(names)}
             control.hand_over(self._orders, order, [files[name] for name in names])
         except OSError:
-            self.kill()
+            self.end()
             return None
-        if self._asker is not None:
-            self._asker.uid = spec.uid
-        self._pod.loop.unwatch(self._pidfd)
+        if self._forked.asker is not None:
+            self._forked.asker.uid = spec.uid
+        self._pod.loop.unwatch(self._forked.pidfd)
         os.close(self._orders)
-        return Forked(self._pid, self._pidfd, self._report)
+        return self._forked, self._report
 
     def kill(self) -> None:
         """It is reaped by itself."""
-        signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it, and return when it is gone."""
+        self._pod.loop.unwatch(self._forked.pidfd)
+        end(self._forked)
+        _close([self._report, self._orders])
 
     def _process_exit(self) -> None:
-        os.waitpid(self._pid, 0)
-        self._pod.loop.unwatch(self._pidfd)
-        for descriptor in (self._pidfd, self._report, self._orders):
-            os.close(descriptor)
+        self.end()
         self._on_ended(self)
+
+
+def _socket_pair() -> tuple[int, int]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return ours.detach(), theirs.detach()
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _kind(spec: GuestSpec) -> tuple[Any, ...]:

@@ -40,10 +40,13 @@ def in_container(
 async def execute(
     process: PodProcess, container: GuestSpec, guest: str, *arguments: str, stdin: bool = False, tty: bool = False
 ) -> ExecutedGuest:
-    kind, compiled = compiled_guest(guest)
-    program = ProgramSpec(kind, str(compiled), "_start")
-    spec = container._replace(argv=[guest, *arguments], program=program, tty=tty)
+    spec = guest_spec(container, guest, *arguments)._replace(tty=tty)
     return await process.streams.execute(spec, stream_ends.of_process(stdin, True, not tty, tty))
+
+
+def guest_spec(container: GuestSpec, guest: str, *arguments: str) -> GuestSpec:
+    """Of what is executed in it."""
+    return container._replace(argv=[guest, *arguments], program=ProgramSpec(*_program(guest)))
 
 
 async def read(descriptor: int) -> bytes:
