@@ -1,7 +1,8 @@
 """Addresses translated where the kernel has no nf_tables: chains of the bridge's own, filled in one go each, and rules
 that lead there, found again by their comment. What they do is what ``nftables`` says.
 
-A program costs some 2 ms to run, as much as all else that a pod's network needs: a pod's ports take one of each family.
+A program costs some 2 ms to run, as much as all else that a pod's network needs: what is done for each pod is done by
+programs that are kept.
 """
 
 import shlex
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sandbox.network import forwarding
 from sandbox.network.addresses import Network
 from sandbox.network.host_ports import MARK, PublishedPort
+from sandbox.network.kept_restore import KeptRestore
 from sandbox.network.translation_gone import TranslationGone
 
 _PROGRAMS = ("iptables-legacy", "iptables")
@@ -38,6 +40,7 @@ class Iptables:
         self._variant = name.removeprefix(_FAMILIES[4])
         self._comment = ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
         self._ports_chain, self._masquerade_chain = f"WL-PORTS-{bridge}", f"WL-MASQ-{bridge}"
+        self._kept = {version: KeptRestore(self._restore(version), _WAIT_SECONDS) for version in _FAMILIES}
         self._ranges: dict[int, list[Network]] = {}
         self._published: frozenset[PublishedPort] | None = None
         """None: not known."""
@@ -89,14 +92,19 @@ class Iptables:
             raise TranslationGone(f"rules of {self._bridge} have been removed: {error}") from error
 
     def present(self) -> bool:
-        return all(self._leads_there(version) <= self._own_rules(version, "nat") for version in self._ranges)
+        return all(self._is_present(version) for version in self._ranges)
+
+    def _is_present(self, version: int) -> bool:
+        wanted = self._leads_there(version)
+        return self._kept[version].has_done(_change(_checks(wanted))) or wanted <= self._own_rules(version, "nat")
 
     def remove(self) -> None:
         for version in self._versions():
             self._remove(version)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        for kept in self._kept.values():
+            kept.close()
 
     def _versions(self) -> list[int]:
         """Families that this machine has a program for."""
@@ -159,16 +167,18 @@ class Iptables:
 
     def _fill(self, version: int, chain: str, rules: Iterable[Rule], presupposed: Iterable[Rule] = ()) -> None:
         """The chain has these rules afterwards and no others; if one ``presupposed`` is missing, all is as it was."""
-        checks = [" ".join(["-C", *rule]) for rule in presupposed]
-        added = [" ".join(["-A", *rule]) for rule in rules]
-        command = [f"{self._program(version)}-restore", "-w", str(_WAIT_SECONDS), "--noflush"]
-        _execute(command, "\n".join(["*nat", *checks, f":{chain} - [0:0]", *added, "COMMIT", ""]))
+        change = _change([*_checks(presupposed), f":{chain} - [0:0]", *(" ".join(["-A", *rule]) for rule in rules)])
+        if not self._kept[version].has_done(change):
+            _execute([self._restore(version), "-w", str(_WAIT_SECONDS), "--noflush"], change)
 
     def _run(self, version: int, table: str, *arguments: str) -> str:
         return _execute([self._program(version), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
 
     def _program(self, version: int) -> str:
         return f"{self._folder}/{_FAMILIES[version]}{self._variant}"
+
+    def _restore(self, version: int) -> str:
+        return f"{self._program(version)}-restore"
 
 
 def find_iptables(bridge: str) -> Iptables | None:
@@ -178,6 +188,15 @@ def find_iptables(bridge: str) -> Iptables | None:
         if found.works():
             return found
     return None
+
+
+def _checks(rules: Iterable[Rule]) -> list[str]:
+    return [" ".join(["-C", *rule]) for rule in rules]
+
+
+def _change(lines: Iterable[str]) -> str:
+    """Of the table of translations; all of it or nothing."""
+    return "\n".join(["*nat", *lines, "COMMIT", ""])
 
 
 def _execute(command: Sequence[str], text: str = "") -> str:
