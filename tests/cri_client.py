@@ -42,16 +42,16 @@ class CriClient:
     ) -> None:
         self._channel.close()
 
-    def call(self, name: str, request: Message, timeout: float = 60) -> Any:
+    def call(self, name: str, request: Message, timeout: float = 120) -> Any:
         """The response of a method with a single one; ``timeout`` in seconds."""
         path, write, read = _types(name)
         return self._channel.unary_unary(path, write, read)(request, timeout=timeout)
 
-    def stream(self, name: str, request: Message, timeout: float = 60) -> list[Any]:
+    def stream(self, name: str, request: Message, timeout: float = 120) -> list[Any]:
         """All responses of a streaming method."""
         return list(self.open(name, request, timeout))
 
-    def open(self, name: str, request: Message, timeout: float = 60) -> Any:
+    def open(self, name: str, request: Message, timeout: float = 120) -> Any:
         """The call of a streaming method, to be read response by response or cancelled."""
         path, write, read = _types(name)
         return self._channel.unary_stream(path, write, read)(request, timeout=timeout)
@@ -66,6 +66,6 @@ class AsyncCriClient:
     async def close(self) -> None:
         await self._channel.close(None)
 
-    async def call(self, name: str, request: Message, timeout: float = 60) -> Any:
+    async def call(self, name: str, request: Message, timeout: float = 120) -> Any:
         path, write, read = _types(name)
         return await self._channel.unary_unary(path, write, read)(request, timeout=timeout)

@@ -11,7 +11,7 @@ import requests
 from tests.free_port import free_port
 from tests.prerequisites import require_tool
 
-_SECONDS_TO_START = 30
+_SECONDS_TO_START = 120
 
 _CONFIG = """version: 0.1
 log: {{level: error}}
@@ -51,7 +51,7 @@ def _wait_until_serving(process: "subprocess.Popen[bytes]", address: str, log: P
     deadline = time.monotonic() + _SECONDS_TO_START
     while True:
         try:
-            requests.get(f"http://{address}/v2/", timeout=5)
+            requests.get(f"http://{address}/v2/", timeout=30)
             return
         except requests.RequestException:
             if process.poll() is not None or time.monotonic() > deadline:

@@ -23,6 +23,7 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 WASI = ("wasi", "wasm")
+_SECONDS = 120
 
 
 class Blob(NamedTuple):
@@ -202,15 +203,15 @@ def push(
 
 
 def put_blob(registry: str, name: str, content: bytes) -> None:
-    started = requests.post(f"http://{registry}/v2/{name}/blobs/uploads/", timeout=30)
+    started = requests.post(f"http://{registry}/v2/{name}/blobs/uploads/", timeout=_SECONDS)
     started.raise_for_status()
     location = requests.compat.urljoin(started.url, started.headers["Location"])
-    answer = requests.put(location, params={"digest": digest_of(content)}, data=content, timeout=30)
+    answer = requests.put(location, params={"digest": digest_of(content)}, data=content, timeout=_SECONDS)
     answer.raise_for_status()
 
 
 def put_manifest(registry: str, name: str, tag: str, media_type: str, content: bytes) -> Pushed:
     url = f"http://{registry}/v2/{name}/manifests/{tag}"
-    answer = requests.put(url, data=content, headers={"Content-Type": media_type}, timeout=30)
+    answer = requests.put(url, data=content, headers={"Content-Type": media_type}, timeout=_SECONDS)
     answer.raise_for_status()
     return Pushed(f"{registry}/{name}:{tag}", media_type, digest_of(content), len(content))

@@ -17,7 +17,7 @@ from sandbox.cgroup import tree as cgroup
 from tests.cri_client import CriClient
 
 WASMLET = Path(sys.executable).with_name("wasmlet")
-_SECONDS_TO_START = 60
+_SECONDS_TO_START = 120
 
 
 class WasmletServer:
@@ -36,6 +36,8 @@ class WasmletServer:
         folder.mkdir(parents=True, exist_ok=True)
         if "[exec]" not in extra_config:  # the toolbox takes seconds to compile, in each new root
             extra_config = f'{extra_config}\n[exec]\ntoolbox = "off"\n'
+        if "[compile]" not in extra_config:  # it gives way to everything else, and the machine may be busy
+            extra_config = f"{extra_config}\n[compile]\nseconds = 600\n"
         self.config.write_text(f'[cgroup]\ndriver = "cgroupfs"\n[log]\nlevel = "debug"\n{extra_config}')
 
     @property
@@ -88,7 +90,7 @@ class WasmletServer:
 
     def _answers(self) -> bool:
         with suppress(grpc.RpcError), self.client as client:
-            client.call("Version", cri.VersionRequest(), timeout=1)
+            client.call("Version", cri.VersionRequest(), timeout=5)
             return True
         return False
 

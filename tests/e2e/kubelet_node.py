@@ -3,9 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,20 +25,28 @@ from tests.wasmlet_server import WasmletServer
 _CGROUPS = Path("/sys/fs/cgroup")
 _POD_NAME = "io.kubernetes.pod.name"
 
-_pushing = threading.Lock()
-"""A registry takes one manifest of a name at a time."""
-
 
 @dataclass(frozen=True)
 class KubeletNode:
     kubelet: Kubelet
     server: WasmletServer
     registry: str
+    _pushed: dict[str, str] = field(default_factory=dict)
+    _pushing: threading.Lock = field(default_factory=threading.Lock)
 
     def image(self, guest_name: str, tag: str = "latest") -> str:
         """Reference of a guest's image, in the registry."""
-        with _pushing:
-            return push_artifact(self.registry, guest_name, guest(guest_name), tag)
+        return self.pushed(
+            f"{guest_name}:{tag}", lambda: push_artifact(self.registry, guest_name, guest(guest_name), tag)
+        )
+
+    def pushed(self, name: str, push: Callable[[], str]) -> str:
+        """Reference of an image, which is pushed when it is asked for first. To push it again would do no good to who
+        pulls it just then: the registry writes the files that lead to it anew, in their place."""
+        with self._pushing:
+            if name not in self._pushed:
+                self._pushed[name] = push()
+            return self._pushed[name]
 
     def tool(self, *commands: str, **fields: Any) -> dict[str, Any]:
         """A container of a manifest that runs commands of the guest of many uses, quoted as for a shell."""

@@ -32,7 +32,7 @@ route add default via 192.0.2.1 dev {INTERFACES[0]}
 _HIDDEN = ("/var/lib", "/var/log")
 """Where a kubelet keeps things whatever its configuration says."""
 
-_SECONDS_FOR_THREADS = 30
+_SECONDS_FOR_THREADS = 120
 
 _KERNEL_SETTINGS = (
     "vm/overcommit_memory",

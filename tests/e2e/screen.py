@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pyte
 
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 ENTER, TAB, BACKSPACE, ESCAPE = "\r", "\t", "\x7f", "\x1b"
 UP, DOWN, RIGHT, LEFT, HOME, END = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F"

@@ -72,7 +72,7 @@ def test_a_pod_has_addresses_and_host_ports_until_it_is_stopped(machine: Machine
     assert {"10.78.0.2", "fd00:78::2", "127.0.0.1"} <= addresses_in(inspected["info"]["pid"])
     assert "--dport 18080 -j DNAT --to-destination 10.78.0.2:80" in rules()
     with pytest.raises(ConnectionRefusedError):  # by the pod, which is reached and serves nothing
-        socket.create_connection(("10.78.0.2", 80), 10)
+        socket.create_connection(("10.78.0.2", 80), 60)
     assert "10.78.0.2\tweb" in (machine.terminal.node.server.state / "pods" / pod / "hosts").read_text()
     crictl("stopp", pod)
     assert machine.is_clean()

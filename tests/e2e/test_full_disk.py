@@ -50,7 +50,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(node: RealNode) -> None
     node.server.kill()
     node.server.start()
     assert node.status(running) == before
-    node.call("StopContainer", container_id=running, timeout=10)
+    node.call("StopContainer", container_id=running, timeout=60)
     assert node.status(running).exit_code == 143
     node.server.kill()
     node.server.start()

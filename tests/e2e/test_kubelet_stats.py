@@ -152,7 +152,9 @@ def test_a_pod_uses_what_its_container_uses_and_a_little_more(observed: Observed
         told = observed.summary("whole")
         assert told["process_stats"]["process_count"] == 2
         assert told["network"]["name"] == "eth0"
-        assert told["network"]["rxBytes"] > 0
+        observed.kubelet.eventually(
+            lambda: observed.summary("whole")["network"]["rxBytes"] > 0, "it has received something"
+        )
 
 
 def test_resource_metrics_are_what_the_kernel_says(observed: Observed) -> None:
@@ -176,17 +178,20 @@ def test_cadvisors_metrics_are_those_of_the_runtime_with_the_gate(observed: Obse
     names = [f"container_memory_{name}" for name in ("working_set_bytes", "usage_bytes", "rss")]
     path = "/metrics/cadvisor"
     if not observed.from_runtime:
-        of_pod = [observed.metric(path, name, **labels, container="") for name in names]
-        assert None not in of_pod, "of the group that the kubelet made for the pod"
+        observed.kubelet.eventually(
+            lambda: None not in [observed.metric(path, name, **labels, container="") for name in names],
+            "the group is told of that the kubelet made for the pod",
+        )
         return
     told, used = observed.at_rest(
         "dozing", lambda: [observed.metric(path, name, **labels, container="main") for name in names]
     )
     assert used.memory is not None
     assert told == [used.memory.working_set, used.memory.used, used.memory.anonymous]
-    received = observed.metric(path, "container_network_receive_bytes_total", **labels, interface="eth0")
-    assert received is not None
-    assert received > 0
+    received = "container_network_receive_bytes_total"
+    observed.kubelet.eventually(
+        lambda: (observed.metric(path, received, **labels, interface="eth0") or 0) > 0, "it has received something"
+    )
 
 
 def test_no_call_for_figures_fails(observed: Observed) -> None:

@@ -66,7 +66,7 @@ def reached(address: str, port: int) -> bool:
     told by its rules.
     """
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address, port), 10)
+        socket.create_connection((address, port), 60)
     return f"tcp . {port} : 10.79.0." in rules()
 
 
@@ -102,7 +102,7 @@ def test_a_host_port_of_a_process_is_left_to_it(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 18080)) as process:
         refused = terminal.crictl.refused("runp", terminal.pod_file("web", port_mappings=PORTS))
         assert "18080/tcp of pod default/web is used by a process of this host, at 127.0.0.1" in refused
-        with socket.create_connection(process.getsockname(), 10):
+        with socket.create_connection(process.getsockname(), 60):
             process.accept()[0].close()
     terminal.run_pod(port_mappings=PORTS)
 
@@ -176,7 +176,7 @@ def test_fifty_pods_at_once_neither_collide_nor_leak(terminal: Terminal) -> None
         assert len({os.readlink(process / "ns/net") for process in processes}) == count
         list(threads.map(remove, pods))
     eventually(lambda: (rules(), pod_interfaces()) == before)
-    assert not [process for process in processes if process.exists()]
+    eventually(lambda: not any(process.exists() for process in processes))
 
 
 def process_of(client: CriClient, pod: str) -> Path:

@@ -9,7 +9,7 @@ from tests.e2e.terminal import Terminal
 
 
 @pytest.mark.parametrize(
-    ("timeout", "exit_code"), [((), 128 + signal.SIGKILL), (("--timeout", "30"), 128 + signal.SIGTERM)]
+    ("timeout", "exit_code"), [((), 128 + signal.SIGKILL), (("--timeout", "60"), 128 + signal.SIGTERM)]
 )
 def test_stop(terminal: Terminal, timeout: tuple[str, ...], exit_code: int) -> None:
     container = terminal.start(terminal.run_pod(), "busy")

@@ -19,7 +19,7 @@ SERVICE_ADDRESSES = "10.96.0.0/24,fd00:96::/112"
 
 _ETCD = "http://127.0.0.1:2379"
 _URL = "https://127.0.0.1:6443"
-_SECONDS_TO_START = 120
+_SECONDS_TO_START = 240
 
 _USELESS_CONTROLLERS = (
     "certificatesigningrequest-approving-controller",
@@ -92,7 +92,7 @@ class ControlPlane:
             ca_certs=str(authority.certificate), cert_file=str(client.certificate), key_file=str(client.key)
         ) as connections:
             try:
-                return connections.request("GET", f"{_URL}/readyz", retries=False, timeout=5).status == 200
+                return connections.request("GET", f"{_URL}/readyz", retries=False, timeout=30).status == 200
             except (OSError, urllib3.exceptions.HTTPError):
                 return False
 

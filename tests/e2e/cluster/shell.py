@@ -11,7 +11,8 @@ from tests.toolbox.tree import tree
 
 def shell_image(case: Case) -> str:
     """With the toolbox in it, as busybox is in its own."""
-    return push_layers(case.cluster.node.registry, "shell", [tree()], cmd=("sh",)).reference
+    node = case.cluster.node
+    return node.pushed("shell", lambda: push_layers(node.registry, "shell", [tree()], cmd=("sh",)).reference)
 
 
 def shell(case: Case, *command: str, **fields: Any) -> Object:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.e2e.cluster.kubectl import eventually
+from tests.e2e.cluster.kubectl import SECONDS, eventually
 from tests.e2e.cluster.shell import ran, shell, shell_image
 from tests.e2e.cluster.test_probes import go_through_all_probes, probes, run, wait
 from tests.e2e.cluster.together import Case, together
@@ -99,9 +99,11 @@ def test_attach_to_a_shell_at_its_terminal(case: Case) -> None:
         typist.type("\rmine=kept; echo $((6 * 7))\r")
         typist.until("42")
     with typing_at(case.kubectl.command("attach", "-it", "shell"), columns=100, lines=30) as typist:
-        typist.type("\rsleep 4321\r")
+        typist.type("\r")
+        typist.until("/ #")  # now kubectl passes keys on: before, ^C would be for itself
+        typist.type("sleep 4321\r")
         typist.until("sleep 4321")
-        typist.type("\x03echo $mine; stty size; exit 5\r")
+        typist.type("\x03echo $mine; until [ $COLUMNS = 100 ]; do sleep 0.1; done; stty size; exit 5\r")
         typist.until("kept")
         typist.until("30 100")
     assert ended(case.kubectl.when("pod/shell", lambda pod: bool(ended(pod))))["exitCode"] == 5
@@ -110,7 +112,8 @@ def test_attach_to_a_shell_at_its_terminal(case: Case) -> None:
 @together
 def test_run_with_a_terminal_leaves_nothing(case: Case) -> None:
     image = shell_image(case)
-    command = ("run", "quick", "-it", "--rm", "--restart=Never", f"--image={image}", "--command", "--", "sh")
+    options = ("--rm", "--restart=Never", f"--pod-running-timeout={SECONDS}s", f"--image={image}", "--command")
+    command = ("run", "quick", "-it", *options, "--", "sh")
     with typing_at(case.kubectl.command(*command)) as typist:
         typist.until("If you don't see a command prompt")
         typist.type("\recho I am $((40 + 2))\r")

@@ -93,4 +93,4 @@ def test_a_cron_job_starts_jobs(case: Case) -> None:
     case.kubectl.wait("cronjob/hourly", "jsonpath={.status.lastSuccessfulTime}")
     [started] = case.kubectl.objects("job")[:1]
     assert started["metadata"]["ownerReferences"][0]["name"] == "hourly"
-    assert case.kubectl("logs", f"job/{started['metadata']['name']}") == "it is time"
+    assert case.kubectl.log(f"job/{started['metadata']['name']}") == ["it is time"]

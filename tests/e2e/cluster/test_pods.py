@@ -1,5 +1,7 @@
 """A pod's life: what comes first, what stays beside, what is added later, and how it ends."""
 
+from datetime import UTC, datetime
+
 from tests.e2e.cluster.disturbance import IS_OVER, KUBELET_IS_DOWN, SERVER_IS_DOWN
 from tests.e2e.cluster.kubectl import Object, eventually
 from tests.e2e.cluster.together import Case, awaited, together
@@ -26,7 +28,7 @@ def test_init_containers_run_once_each_one_after_the_other(case: Case) -> None:
     found = case.kubectl.get("pod/staged")
     assert [ended(found, name)["exitCode"] for name in ("first", "second")] == [0, 0]
     assert [restarts(found, name) for name in ("first", "second", "main")] == [0, 0, 0]
-    assert (case.folder / "all").read_text() == "first,second,main"
+    eventually(lambda: (case.folder / "all").read_text() == "first,second,main", "each has run once")
 
 
 @together
@@ -38,7 +40,9 @@ def test_a_failing_init_container_holds_up_the_pod(case: Case) -> None:
     )
     case.kubectl.when("pod/held", lambda pod: restarts(pod, "first") > 0)
     case.strike()
-    found = case.kubectl.when("pod/held", lambda pod: restarts(pod, "first") > 1)
+    found = case.kubectl.when(
+        "pod/held", lambda pod: restarts(pod, "first") > 1 and "terminated" in status_of(pod, "first")["lastState"]
+    )
     assert found["status"]["phase"] == "Pending"
     assert status_of(found, "first")["lastState"]["terminated"]["exitCode"] == 3
     assert not status_of(found).get("started")
@@ -82,7 +86,7 @@ def test_an_ephemeral_container_joins_a_running_pod(case: Case) -> None:
     )
     case.kubectl.when("pod/running", lambda pod: "running" in status_of(pod, "look").get("state", {}))
     case.strike_unnoticed()
-    assert case.kubectl("logs", "running", "--container=look").splitlines()[:2] == ["looking", "1"]
+    assert case.kubectl.log("running", "--container=look", lines=2)[:2] == ["looking", "1"]
 
 
 @together
@@ -90,7 +94,8 @@ def test_an_ephemeral_container_sees_volumes_and_ends_alone(case: Case) -> None:
     main = case.tool("write /work/note 'from main'", "sleep 1000", seen={"work": "/work"})
     case.kubectl.apply(pod("running", main, volumes=case.volumes(work={"emptyDir": {}})))
     case.kubectl.wait("pod/running", "condition=Ready")
-    look = case.tool("cat /work/note", awaited(KUBELET_IS_DOWN), "exit 3", name="look", seen={"work": "/work"})
+    commands = ["expect /work/note main", "cat /work/note", awaited(KUBELET_IS_DOWN), "exit 3"]
+    look = case.tool(*commands, name="look", seen={"work": "/work"})
     added = {"spec": {"ephemeralContainers": [look]}}
     case.kubectl.patch("pod/running", added, "--subresource=ephemeralcontainers")
     case.kubectl.when("pod/running", lambda pod: "running" in status_of(pod, "look").get("state", {}))
@@ -103,8 +108,8 @@ def test_an_ephemeral_container_sees_volumes_and_ends_alone(case: Case) -> None:
 
 @together
 def test_a_container_sleeps_after_its_start_before_it_counts_as_started(case: Case) -> None:
-    """As long as the hook takes the container runs, but is not told to run."""
-    sleep = {"postStart": {"sleep": {"seconds": 5}}}
+    """As long as the hook takes the container runs, but is not told to run. A kubelet that starts again lets it be."""
+    sleep = {"postStart": {"sleep": {"seconds": 30}}}
     container = case.tool("append /runs/all x", "sleep 1000", lifecycle=sleep, seen={"runs": "/runs"})
     case.kubectl.apply(pod("waking", container, volumes=case.volumes(runs=folder_of(case))))
     eventually(lambda: (case.folder / "all").exists(), "the guest runs")
@@ -117,30 +122,35 @@ def test_a_container_sleeps_after_its_start_before_it_counts_as_started(case: Ca
 
 @together
 def test_a_container_sleeps_before_it_is_stopped(case: Case) -> None:
-    sleep = {"preStop": {"sleep": {"seconds": 20}}}
-    container = case.tool(
-        "await /runs/bell", "write /runs/said 'still here'", "sleep 1000", lifecycle=sleep, seen={"runs": "/runs"}
-    )
-    spec = {"terminationGracePeriodSeconds": 60, "volumes": case.volumes(runs=folder_of(case))}
+    sleep = {"preStop": {"sleep": {"seconds": 30}}}
+    commands = [awaited(IS_OVER), "write /runs/said 'still here'", "sleep 1000"]
+    container = case.tool(*commands, lifecycle=sleep, seen={"runs": "/runs"})
+    spec = {"terminationGracePeriodSeconds": 120, "volumes": case.volumes(runs=folder_of(case))}
     case.kubectl.apply(pod("leaving", container, **spec))
     case.kubectl.wait("pod/leaving", "condition=Ready")
     case.strike(lambda: case.kubectl.start_to_delete("pod/leaving"))
-    (case.folder / "bell").touch()
     case.kubectl.wait("pod/leaving", "delete")
     assert (case.folder / "said").read_text() == "still here"
 
 
 @together
 def test_a_pod_ends_at_its_deadline(case: Case) -> None:
-    spec = {"activeDeadlineSeconds": 15, "terminationGracePeriodSeconds": 600, "restartPolicy": "Never"}
-    case.kubectl.apply(pod("late", case.tool("print 'on time'", "sleep 1000"), volumes=case.volumes(), **spec))
-    case.kubectl.wait("pod/late", "condition=Ready")
-    case.strike()
+    """Which it is given while it runs, so that it does not come before the pod does."""
+    spec = {"terminationGracePeriodSeconds": 600, "restartPolicy": "Never"}
+    case.kubectl.apply(pod("late", case.tool("print 'on time\n'", "sleep 1000"), volumes=case.volumes(), **spec))
+    assert case.kubectl.log("late") == ["on time"]
+    begun = datetime.fromisoformat(case.kubectl.get("pod/late")["status"]["startTime"])
+
+    def give_eight_seconds_more() -> None:
+        deadline = int((datetime.now(UTC) - begun).total_seconds()) + 8
+        case.kubectl.patch("pod/late", {"spec": {"activeDeadlineSeconds": deadline}})
+
+    case.strike(give_eight_seconds_more)
     case.kubectl.wait("pod/late", "jsonpath={.status.phase}=Failed")
     found = case.kubectl.get("pod/late")
     assert found["status"]["reason"] == "DeadlineExceeded"
     assert (ended(found)["exitCode"], restarts(found)) == (143, 0)
-    assert case.kubectl("logs", "late") == "on time"
+    assert case.kubectl("logs", "late") == "on time\n"
 
 
 @together

@@ -8,7 +8,18 @@ from tests.e2e.cluster.cluster import ADDRESS_IPV6
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.outsider import outsider
 from tests.e2e.cluster.together import Case, together
-from tests.e2e.cluster.web import PORT, answers, answers_inside, each_second, flags, health, service, visitor, web
+from tests.e2e.cluster.web import (
+    PORT,
+    answers,
+    answers_inside,
+    each_second,
+    flags,
+    health,
+    is_reached,
+    service,
+    visitor,
+    web,
+)
 from tests.e2e.cluster.workloads import deployment, pod, template
 from tests.e2e.node_namespaces import ADDRESS
 from tests.e2e.pods import restarts
@@ -59,7 +70,7 @@ def test_a_service_goes_on_while_the_server_is_killed(case: Case) -> None:
         case.strike_unnoticed()
     assert visiting.visits > 0
     assert visiting.failures == []
-    assert answers(url) == pods
+    eventually(lambda: answers(url) == pods, "all pods are reached again")
     assert [pod["status"]["podIP"] for pod in case.kubectl.objects("pod")] == addresses
 
 
@@ -71,6 +82,7 @@ def test_a_component_with_sockets_of_its_own_serves_whom_the_pod_lets_it(case: C
     case.kubectl.apply(deployment("web", 1, template("web", server)), service("web"))
     case.kubectl.wait_for_rollout("deployment/web")
     address = case.kubectl.get("service/web")["spec"]["clusterIP"]
+    eventually(lambda: is_reached(address, 80), "the service is reached")
     for access, said in {"outbound": f"hello of {address}:80", "inbound": "PermissionDenied"}.items():
         client = {"name": "main", "image": image, "args": ["tcp", f"{address}:80", "hello"]}
         asking = pod(access, client, restartPolicy="Never")
@@ -83,7 +95,8 @@ def test_a_component_with_sockets_of_its_own_serves_whom_the_pod_lets_it(case: C
 @together
 def test_a_guest_reaches_a_service_by_its_name(case: Case) -> None:
     """Components with sockets of their own, and one that makes an HTTP call: they ask the server of names."""
-    serve(case, 2)
+    url = serve(case, 2)
+    eventually(lambda: answers(url) == pod_names(case.kubectl), "all pods are reached")
     whole = f"web.{case.kubectl.namespace}.svc.cluster.local"
     case.cluster.names[whole] = [case.kubectl.get("service/web")["spec"]["clusterIP"]]
     asking = ["tcp", "web:80", "GET /name HTTP/1.0\r\n\r\n"]
@@ -130,9 +143,11 @@ def test_a_pod_waits_until_nobody_uses_its_port_of_the_node(case: Case) -> None:
 
 @together
 def test_the_example_is_updated_without_losing_a_request(case: Case) -> None:
-    """As on a cluster whose nodes all run wasmlet."""
+    """As on a cluster whose nodes all run wasmlet. kube-proxy has longer to learn of it than in the example."""
     manifests = EXAMPLE.read_text().replace("      runtimeClassName: wasmlet\n", "")
-    case.kubectl("apply", "--filename=-", given=manifests.replace(ITS_IMAGE, case.cluster.node.image("web")))
+    for given, here in {ITS_IMAGE: case.cluster.node.image("web"), "seconds: 5": "seconds: 12"}.items():
+        manifests = manifests.replace(given, here)
+    case.kubectl("apply", "--filename=-", given=manifests)
     case.kubectl.wait_for_rollout("deployment/web")
     before = pod_names(case.kubectl)
     address = case.kubectl.get("service/web")["spec"]["clusterIP"]
@@ -155,7 +170,10 @@ def test_components_serve_and_call_by_a_service(case: Case) -> None:
     udp = {"name": "udp", "image": image, "args": ["udp-echo", "0.0.0.0:7000"]}
     case.kubectl.apply(deployment("echo", 1, template("echo", tcp, udp)), service("echo", ports=ports))
     case.kubectl.wait_for_rollout("deployment/echo")
-    where = f"{case.kubectl.get('service/echo')['spec']['clusterIP']}:7000"
+    address = case.kubectl.get("service/echo")["spec"]["clusterIP"]
+    assert case.kubectl.log("deployment/echo", "--container=udp") == ["udp 0.0.0.0:7000"], "it has no probe"
+    eventually(lambda: is_reached(address, 7000), "the service is reached")
+    where = f"{address}:7000"
     calls = {"tcp": ["tcp", where, "a stream"], "udp": ["udp", "0.0.0.0:0", where, "a datagram"]}
     callers = [{"name": name, "image": image, "args": arguments} for name, arguments in calls.items()]
     case.kubectl.apply(pod("callers", *callers, restartPolicy="Never"))

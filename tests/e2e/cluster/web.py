@@ -1,6 +1,7 @@
 """The web server among the guests, in manifests, and who visits it."""
 
 import http.client
+import socket
 import subprocess
 import sys
 import threading
@@ -19,11 +20,11 @@ PORT = 8080
 
 _VISITS = 30
 """Among so many connections each of a few pods has one, all but certainly."""
-_SECONDS = 10
+_SECONDS = 60
 
 _VISIT = """
 import sys, urllib3
-pool = urllib3.PoolManager(headers={"connection": "close"}, timeout=10, retries=False)
+pool = urllib3.PoolManager(headers={"connection": "close"}, timeout=60, retries=False)
 print(*(pool.request("GET", sys.argv[1]).data.decode() for _ in range(int(sys.argv[2]))))
 """
 
@@ -55,7 +56,7 @@ def health(flag: str) -> Object:
 
 def each_second(probe: Object, failures: int = 1) -> Object:
     """``failures``: so many are taken seriously."""
-    return {**probe, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": failures}
+    return {**probe, "periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": failures}
 
 
 def service(name: str, **spec: Any) -> Object:
@@ -81,6 +82,15 @@ def answers_inside(pid: int, url: str) -> set[str]:
     return set(done.stdout.split()) if done.returncode == 0 else {done.stderr}
 
 
+def is_reached(address: str, port: int) -> bool:
+    """By a stream: there are rules that lead there, and somebody listens."""
+    try:
+        socket.create_connection((address, port), _SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 class Visitor:
     """Who asks again and again, over new connections and, if so wanted, over one that lasts, and notes when it is not
     answered."""
@@ -94,13 +104,13 @@ class Visitor:
     def visit(self) -> None:
         with closing(self._connection()) as lasting:
             lasting.connect()
-            socket = lasting.sock
+            first = lasting.sock
             while not self._leaving.wait(0.02):
                 with closing(self._connection()) as fresh:
                     self._ask(fresh)
                 if self._stays:
                     self._ask(lasting)
-                    if lasting.sock is not socket:
+                    if lasting.sock is not first:
                         self.failures.append("the connection has been closed")
                 self.visits += 1
 
