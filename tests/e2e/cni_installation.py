@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.prerequisites import require_cni_plugin, require_tool
@@ -34,14 +32,18 @@ class CniInstallation:
         """Of the server's configuration."""
         return f'[network]\ncni_conf_dir = "{self._conf_dir}"\ncni_bin_dirs = ["{self.bin_dir}"]\n'
 
-    def install(self) -> None:
-        ranges = [[{"subnet": subnet}] for subnet in ("10.78.0.0/24", "fd00:78::/64")]
+    def install(self, only_ipv6: str = "") -> None:
+        """Or put in the place of what is there. ``only_ipv6``: no other address of that family is to be given."""
+        limits = {"rangeStart": only_ipv6, "rangeEnd": only_ipv6} if only_ipv6 else {}
+        ranges = [[{"subnet": "10.78.0.0/24"}], [{"subnet": "fd00:78::/64", **limits}]]
         routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
         ipam = {"type": "host-local", "dataDir": str(self._leases), "ranges": ranges, "routes": routes}
         bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "ipam": ipam}
         portmap = {"type": "portmap", "snat": True, "capabilities": {"portMappings": True}}
         fields = {"cniVersion": "1.0.0", "name": "pods", "plugins": [bridge, portmap]}
-        (self._conf_dir / "10-pods.conflist").write_text(json.dumps(fields))
+        written = self._conf_dir / "10-pods.conflist.new"
+        written.write_text(json.dumps(fields))
+        written.rename(written.with_suffix(""))
 
     def hide(self, plugin: str) -> None:
         (self.bin_dir / plugin).rename(self.bin_dir.parent / plugin)
@@ -49,23 +51,15 @@ class CniInstallation:
     def put_back(self, plugin: str) -> None:
         (self.bin_dir.parent / plugin).rename(self.bin_dir / plugin)
 
-    @contextmanager
-    def failing(self, plugin: str, words: str) -> Iterator[None]:
-        """For a while it answers with these."""
-        answer = json.dumps({"cniVersion": "1.0.0", "code": 100, "msg": words})
-        self.hide(plugin)
-        (self.bin_dir / plugin).write_text(f"#!/bin/sh\necho '{answer}'\nexit 1\n")
-        (self.bin_dir / plugin).chmod(0o755)
-        yield
-        (self.bin_dir / plugin).unlink()
-        self.put_back(plugin)
-
     def is_clean(self) -> bool:
         """Nothing is left of any pod, in the network of the caller."""
         mounts = Path("/proc/thread-self/mounts").read_text().splitlines()
         mounted = any(f"{self._folder}/" in mount and "/netns/" in mount for mount in mounts)
-        leased = [*self._leases.rglob("10.78.*"), *self._leases.rglob("fd00:78:*")]
-        return not mounted and "dport" not in rules() and not leased
+        return not mounted and "dport" not in rules() and not self.leased()
+
+    def leased(self) -> list[str]:
+        """Addresses that pods have, or keep from others."""
+        return sorted(path.name for form in ("10.78.*", "fd00:78:*") for path in self._leases.rglob(form))
 
 
 def rules() -> str:

@@ -24,8 +24,8 @@ class Machine(CniInstallation):
 
     terminal: Terminal
 
-    def install(self) -> None:
-        super().install()
+    def install(self, only_ipv6: str = "") -> None:
+        super().install(only_ipv6)
         eventually(lambda: bool(self.network_ready()["status"]))
 
     def network_ready(self) -> dict[str, Any]:

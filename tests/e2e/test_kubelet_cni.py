@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.cni_installation import CniInstallation, rules
 from tests.e2e.kubelet import NODE
 from tests.e2e.kubelet_node import KubeletNode, kubelet_node
-from tests.e2e.pods import is_ready, manifest
+from tests.e2e.pods import Pod, is_ready, manifest
 
 SHOWS_EVENTS = 3
 """At this verbosity a kubelet writes them into its log."""
@@ -26,7 +26,7 @@ def node(tmp_path: Path, cni: CniInstallation) -> Iterator[KubeletNode]:
         yield running
 
 
-def test_pods_wait_for_the_network_and_for_plugins_to_come_and_to_go(node: KubeletNode, cni: CniInstallation) -> None:
+def test_pods_wait_for_network_plugins_and_addresses_to_come_and_to_go(node: KubeletNode, cni: CniInstallation) -> None:
     node.kubelet.run(manifest("waiting", node.tool("count 0.2", ports=PORTS)))
     node.kubelet.eventually(lambda: "waiting" in node.kubelet.pods(), "the kubelet knows the pod")
     assert not node.sandboxes("waiting")
@@ -42,15 +42,21 @@ def test_pods_wait_for_the_network_and_for_plugins_to_come_and_to_go(node: Kubel
     assert "--dport 18080 -j DNAT" in rules()
     wait_for_event(node, "late", "ADD by plugin portmap of CNI network pods cannot be run")
     cni.put_back("portmap")
-    node.kubelet.pod_when("late", is_ready)
+    late = addresses(node.kubelet.pod_when("late", is_ready))
     node.kubelet.eventually(lambda: "--dport 18080" not in rules(), "its host port is taken back")
 
-    with cni.failing("host-local", "the store is closed"):
-        node.kubelet.run(manifest("later", node.tool("count 0.2")))
-        wait_for_event(node, "later", "the store is closed")
-    node.kubelet.pod_when("later", is_ready)
+    cni.install(only_ipv6=late[1])
+    node.kubelet.run(manifest("later", node.tool("count 0.2")))
+    wait_for_event(node, "later", f"no IP addresses available in range set: {late[1]}-{late[1]}")
+    node.kubelet.eventually(lambda: cni.leased() == late, "what it had got of the other range is given back")
+    node.kubelet.remove("late")
+    assert addresses(node.kubelet.pod_when("later", is_ready))[1] == late[1]
     node.kubelet.remove_all()
     node.kubelet.eventually(cni.is_clean, "nothing is left of the pods' network")
+
+
+def addresses(pod: Pod) -> list[str]:
+    return [each["ip"] for each in pod["status"]["podIPs"]]
 
 
 def wait_for_event(node: KubeletNode, pod: str, words: str) -> None:
