@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -215,7 +216,7 @@ def test_pipes_of_clients_that_went_away_are_used_again(node: RealNode) -> None:
 def test_a_trap_is_answered_500_and_logged_with_its_backtrace(served: Served) -> None:
     assert served.ask("/trap")[0] == 500
     eventually(lambda: "GET '/trap': the guest trapped: wasm trap:" in served.log())
-    assert "wasm backtrace" in served.log()
+    eventually(lambda: "wasm backtrace" in served.log())
 
 
 def test_silence_is_answered_502(served: Served) -> None:
@@ -348,7 +349,7 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
     limits: dict[str, Any] = {
         "header_seconds": 1,
         "body_seconds": 1,
-        "request_seconds": 1,
+        "request_seconds": _SECONDS,
         "idle_seconds": 1,
         "max_body_bytes": 10,
         "access_log": "json",
@@ -366,7 +367,7 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
 
 def test_a_guest_that_never_answers_gives_way_to_others(node: RealNode) -> None:
     size = 30_000_000  # more than the kernel keeps for a client that does not read
-    limits: dict[str, Any] = {"workers": 1, "request_seconds": 1, "access_log": "json"}
+    limits: dict[str, Any] = {"workers": 1, "request_seconds": 4, "access_log": "json"}
     with serving(node, "spinning", **limits) as served:
         (worker,) = _workers(served)
         client = served.connect()
@@ -380,7 +381,7 @@ def test_a_guest_that_never_answers_gives_way_to_others(node: RealNode) -> None:
         client.close()
         eventually(lambda: worker not in _workers(served))
         assert served.ask() == (200, b"hello\n")
-        assert "a guest goes on long after its time" in served.log()
+        eventually(lambda: "a guest goes on long after its time" in served.log())
         eventually(lambda: sorted(entry["status"] for entry in _entries(served)) == [*[200] * 7, 504])
 
 
@@ -441,7 +442,7 @@ def test_a_worker_that_dies_is_replaced(node: RealNode) -> None:
         eventually(lambda: worker not in _workers(served) and len(_workers(served)) == 1)
         assert served.ask() == (200, b"hello\n")
         assert node.status(served.container).state == cri.CONTAINER_RUNNING
-        assert "HTTP worker 0 was killed by signal 9" in served.log()
+        eventually(lambda: "HTTP worker 0 was killed by signal 9" in served.log())
 
 
 def _workers(served: Served) -> list[int]:
@@ -452,11 +453,13 @@ def _workers(served: Served) -> list[int]:
 
 
 def test_too_many_at_once_are_told_to_come_again(node: RealNode) -> None:
-    with serving(node, "busy", workers=1, concurrency=1, request_seconds=20) as served:
+    with serving(
+        node, "busy", workers=1, concurrency=1, body_seconds=4 * _SECONDS, request_seconds=4 * _SECONDS
+    ) as served:
         held = [served.socket() for _ in range(4)]
         for connection in held:
             connection.sendall(b"POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
-        time.sleep(1)  # patience with bodies
+        eventually(lambda: len(select.select(held, [], [], 0)[0]) == 2)  # told so: one of the others runs, one waits
         answer = served.say(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nretry-after: " in answer

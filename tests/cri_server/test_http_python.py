@@ -53,7 +53,7 @@ def test_trailers_go_both_ways(served: Served) -> None:
 
 def test_what_is_written_early_is_sent_early(served: Served) -> None:
     with served.socket() as connection:
-        connection.sendall(b"GET /drip?times=3&ms=200 HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(b"GET /drip?times=3&ms=10000 HTTP/1.1\r\nHost: a\r\n\r\n")
         early = b""
         while b"drop 0" not in early:
             early += connection.recv(1000)
@@ -62,7 +62,7 @@ def test_what_is_written_early_is_sent_early(served: Served) -> None:
 
 def test_one_that_waits_holds_up_nobody(served: Served) -> None:
     with served.socket() as slow:
-        slow.sendall(b"GET /slow?ms=1500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        slow.sendall(b"GET /slow?ms=5000 HTTP/1.1\r\nHost: a\r\n\r\n")
         assert served.ask("/hello") == (200, b"hello from Python\n")
         slow.setblocking(False)
         with pytest.raises(BlockingIOError):

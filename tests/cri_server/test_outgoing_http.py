@@ -125,7 +125,7 @@ def test_containers_of_a_pod_call_each_other(pods: CallingPods, address: str) ->
 
 def test_names_are_the_pods_own(pods: CallingPods, web: str) -> None:
     gateway = gateway_of(pods)
-    dns = cri.DNSConfig(servers=[gateway], searches=["svc.test"], options=["ndots:5"])
+    dns = cri.DNSConfig(servers=[gateway], searches=["svc.test"], options=["ndots:5", "timeout:30"])
     with serving("/proc/self/ns/net", {"web.svc.test": [web]}, gateway):
         sandbox_id = pods.run(dns_config=dns)
         assert pods.call_in(sandbox_id, "GET", f"http://web:{WEB_PORT}/named")[-1] == body_of(b"hello /named")
@@ -136,7 +136,7 @@ def test_names_are_the_pods_own(pods: CallingPods, web: str) -> None:
 def test_a_component_calls_that_can_make_no_socket_itself(pods: CallingPods, web: str) -> None:
     gateway = gateway_of(pods)
     with serving("/proc/self/ns/net", {"web.test": [web]}, gateway):
-        sandbox_id = pods.run(dns_config=cri.DNSConfig(servers=[gateway]))
+        sandbox_id = pods.run(dns_config=cri.DNSConfig(servers=[gateway], options=["timeout:30"]))
         assert pods.call_in(sandbox_id, f"{web}:{WEB_PORT}", "/", guest="http_get") == ["status 200"]
         assert pods.call_in(sandbox_id, f"web.test:{WEB_PORT}", "/", guest="http_get") == ["status 200"]
         assert pods.call_in(sandbox_id, f"{web}:1", "/", guest="http_get") == ["error 6"]

@@ -315,7 +315,7 @@ def test_nothing_of_a_removed_pod_is_left_in_the_kernel(server: RealNode) -> Non
     pid = pod_pid(server, sandbox_id)
     assert interfaces_of(sandbox_id)
     server.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)
-    assert not Path(f"/proc/{pid}").exists()
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
     for mount in cgroup.detect().mounts:
         assert not list(Path(mount + server.server.cgroup_parent).rglob(f"*{sandbox_id}*"))
     assert sandbox_id not in Path("/proc/self/mounts").read_text()

@@ -89,7 +89,7 @@ def test_it_is_made_ready_for_pods() -> None:
 
     async def scenario(toolbox: Toolbox, images: Images) -> None:
         toolbox.warm(load)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not loaded:
                 await asyncio.sleep(0)
 

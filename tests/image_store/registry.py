@@ -1,6 +1,7 @@
 """A registry that misbehaves as it is told: the honest one of ``deploy``, with what goes wrong put in front."""
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +75,14 @@ def bad_registry(*faults: Callable[[BadHandler], bool]) -> Iterator[BadRegistry]
         yield registry
     finally:
         registry.close()
+
+
+@contextmanager
+def no_listener() -> Iterator[str]:
+    """An address of this machine where nobody listens, and nobody can meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 def times(count: int, fault: Callable[[BadHandler], bool]) -> Callable[[BadHandler], bool]:

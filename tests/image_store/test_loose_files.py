@@ -176,7 +176,7 @@ def test_one_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.M
 def test_a_caller_that_gives_up_leaves_it_to_the_next(tmp_path: Path) -> None:
     async def scenario(store: ImageStore, file: Path) -> None:
         file.write_bytes(guest("hello"))
-        for _ in range(100):  # each as impatient as a probe
+        for _ in range(10_000):  # each as impatient as a probe
             compiling = asyncio.create_task(compiled(store, file))
             await asyncio.wait([compiling], timeout=0.05)
             if compiling.done():

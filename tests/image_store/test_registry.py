@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-import socket
 import threading
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
@@ -37,6 +36,7 @@ from tests.image_store.registry import (
     drops,
     fails,
     is_silent,
+    no_listener,
     on_blobs,
     on_manifests,
     sends,
@@ -110,11 +110,9 @@ def test_other_refusals_are_not_repeated(runner: StoreRunner) -> None:
 
 
 def test_nobody_listens(runner: StoreRunner) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with pytest.raises(RegistryUnavailable, match=r"in 5 attempts \(Connection refused\): try again later"):
-        runner.pull(f"127.0.0.1:{port}/app")
+    refused = r"in 5 attempts \(Connection refused\): try again later"
+    with no_listener() as address, pytest.raises(RegistryUnavailable, match=refused):
+        runner.pull(f"{address}/app")
 
 
 def test_no_such_host(runner: StoreRunner) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.docker_registry import docker_registry
 from tests.guests.compiled import guest
 from tests.image_store.certificates import self_signed, speak_tls
 from tests.image_store.conftest import StoreRunner
-from tests.image_store.registry import BadRegistry, bad_registry, fails, on_blobs, sends
+from tests.image_store.registry import BadRegistry, bad_registry, fails, no_listener, on_blobs, sends
 
 HELLO = guest("hello")
 OTHER = guest("exit3")
@@ -51,12 +50,6 @@ def operator(tmp_path: Path, runner: StoreRunner) -> Operator:
 
 def by_way_of(mirror: Registry, members: str = "") -> str:
     return f'[host."http://{mirror.address}"]\n{members}\n'
-
-
-def no_listener() -> str:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{unused.getsockname()[1]}"
 
 
 def test_the_mirror_serves_and_the_image_keeps_its_name(
@@ -133,18 +126,18 @@ def test_the_registry_itself_is_asked_where_a_mirror_fails(
 
 def test_a_mirror_that_is_away_is_asked_once(runner: StoreRunner, operator: Operator, mirror: BadRegistry) -> None:
     images.push_artifact(mirror.address, "app", HELLO)
-    away = f'[host."http://{no_listener()}"]\ndial_timeout = "500ms"\n'
-    with bad_registry(fails(503)) as troubled:
+    with bad_registry(fails(503)) as troubled, no_listener() as address:
+        away = f'[host."http://{address}"]\ndial_timeout = "500ms"\n'
         operator.says("registry.invalid", f"{by_way_of(troubled)}{away}{by_way_of(mirror)}")
         assert runner.pull("registry.invalid/app").repo_tags
         assert len(troubled.requests) == 1
 
 
 def test_what_every_host_said_is_told(runner: StoreRunner, operator: Operator, mirror: BadRegistry) -> None:
-    server = no_listener()
-    operator.says("registry.invalid", f'server = "http://{server}"\n{by_way_of(mirror)}')
-    with pytest.raises(RegistryUnavailable) as failed:
-        runner.pull("registry.invalid/app")
+    with no_listener() as server:
+        operator.says("registry.invalid", f'server = "http://{server}"\n{by_way_of(mirror)}')
+        with pytest.raises(RegistryUnavailable) as failed:
+            runner.pull("registry.invalid/app")
     assert f"registry {server} did not serve app:latest in 5 attempts (Connection refused)" in str(failed.value)
     assert f"; before it, registry {mirror.address} has no app:latest" in str(failed.value)
 
@@ -241,6 +234,7 @@ def test_credentials_go_to_the_mirror_that_asks_unless_they_are_anothers(
     assert set(mirror.authorizations) == {""}
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_authorities_and_client_certificates(
     runner: StoreRunner, operator: Operator, mirror: BadRegistry, tmp_path: Path
 ) -> None:

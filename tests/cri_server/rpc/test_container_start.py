@@ -4,17 +4,23 @@ from pathlib import Path
 import grpc
 import pytest
 
+from cri_server.container_store import Container
 from cri_server.cri_v1 import api_pb2 as cri
 from sandbox.errors import PodProcessGone, StartFailure
 from sandbox.records import read_record
 from tests.cri_server.conftest import Node
-from tests.cri_server.rpc.test_pod_sandbox_run import Run
+from tests.cri_server.rpc.test_pod_sandbox_run import Run, until
 
 
 async def start_fails(node: Node, container_id: str) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await node.client("StartContainer", container_id=container_id)
     return failed.value
+
+
+async def waited_for(container: Container, calls: int) -> None:
+    """By so many that want to start or remove it."""
+    await until(lambda: len(container.lock._waiters or ()) == calls)
 
 
 def test_a_started_container_runs_when_the_call_returns(node: Run) -> None:
@@ -117,7 +123,7 @@ def test_of_start_and_remove_at_the_same_time_one_fails_and_the_container_is_gon
         await node.gate.reached["compiled"].wait()
         removing = asyncio.ensure_future(node.client("RemoveContainer", container_id=first))
         waiting = asyncio.ensure_future(node.client("StartContainer", container_id=first))
-        await asyncio.sleep(0.05)
+        await waited_for(node.runtime.container(first), 2)
         assert not removing.done()
         node.gate.release("compiled")
         await starting
@@ -138,7 +144,7 @@ def test_whoever_waits_to_start_what_is_being_removed_is_too_late(node: Run) -> 
         container = node.runtime.container(container_id)
         async with container.lock:
             starting = asyncio.ensure_future(node.client("StartContainer", container_id=container_id))
-            await asyncio.sleep(0.05)
+            await waited_for(container, 1)
             removing = asyncio.ensure_future(node.client("RemoveContainer", container_id=container_id))
             while not container.removing:
                 await asyncio.sleep(0.005)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -470,17 +471,23 @@ def test_the_process_of_a_websocket_client_that_leaves_is_ended(serve: Serve, le
     serve(scenario)
 
 
-def test_signs_of_life_for_a_client_whose_input_waits(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signs_of_life_for_a_client_whose_input_waits(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """It takes a minute without a pong for the end, and its pings are behind what waits."""
     monkeypatch.setattr(conversation, "_SECONDS_BETWEEN_SIGNS_OF_LIFE", 0.1)
 
     async def scenario(server: StreamingServer) -> None:
-        target = LocalTarget("sh", "-c", "sleep 0.7; exec sha256sum").target(stdin=True)
+        script = f"until [ -e {tmp_path}/told ]; do sleep 0.1; done; exec sha256sum"
+        target = LocalTarget("sh", "-c", script).target(stdin=True)
         client = await websocket(server.url(target), "v5.channel.k8s.io")
         for _ in range(32):
             client.send(b"\0" + bytes(MEBIBYTE))
         client.ping(b"behind it")
         client.send(b"\xff\0")
+        while not client.pongs:
+            assert await client.receive()
+        (tmp_path / "told").touch()
         await client.receive_all()
         assert client.pongs[0] == b""
         assert client.pongs[-1] == b"behind it"

@@ -125,7 +125,7 @@ def test_a_client_that_resets_leaves_nothing_of_a_silent_pod(serve: Serve) -> No
             client = await forwarded(server)
             error, data = pair(client, port, 0)
             client.caller.send(frames.rst_stream(data, 5))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await until(client, lambda: error in client.ended)
             over.set()
             client.caller.vanish()
@@ -224,7 +224,7 @@ def test_a_client_that_opens_streams_without_end_is_sent_away(serve: Serve, monk
         client = await forwarded(server)
         for number in range(7):
             client.open(streamtype="error", port="80", requestid=str(number))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await client.receive():
                 pass
         assert len(client.refused) == 4

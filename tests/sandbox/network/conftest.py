@@ -130,7 +130,7 @@ class Host:
 
 
 async def _finished(test: Callable[[], Awaitable[None]]) -> None:
-    async with asyncio.timeout(1200):
+    async with asyncio.timeout(240):
         await test()
 
 
