@@ -19,7 +19,7 @@ from tests.real_node import RealNode, eventually, real_node
 PORT = 8080
 HANDLERS = ("http_python", "http_javascript")
 _NUMBERS = itertools.count(1)
-_SECONDS = 30
+_SECONDS = 120
 _LARGE = 16 << 20
 
 

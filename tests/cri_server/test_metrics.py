@@ -179,7 +179,7 @@ def test_a_port_that_is_taken_stops_the_start_with_one_line(tmp_path: Path) -> N
         taken.listen()
         port = taken.getsockname()[1]
         server = WasmletServer(tmp_path / "server", f'[metrics]\naddress = "{port}"\n')
-        result = subprocess.run(server.command(), capture_output=True, text=True, timeout=60)
+        result = subprocess.run(server.command(), capture_output=True, text=True, timeout=240)
     assert result.returncode == 1
     complaint = f"port {port} of 127.0.0.1 cannot be listened on: Address already in use; choose another"
     assert f'wasmlet: {server.config}: metrics.address: {complaint}, or "" for none\n' in result.stderr

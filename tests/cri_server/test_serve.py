@@ -20,7 +20,7 @@ from tests.wasmlet_server import WASMLET
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([WASMLET, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([WASMLET, *arguments], capture_output=True, text=True, timeout=240)
 
 
 def test_the_version_is_printed() -> None:
@@ -136,7 +136,7 @@ def test_an_ended_server_takes_its_socket_and_its_zygote_along(server: RealNode)
     zygotes = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert zygotes
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=240) == 0
     assert not server.server.socket.exists()
     assert not any(Path(f"/proc/{zygote}").exists() for zygote in zygotes)
 

@@ -32,7 +32,7 @@ def choose(node: RealNode, setting: str) -> None:
 
 def executed(node: RealNode, container: str, *words: str) -> tuple[int, list[bytes]]:
     """Status, and the first lines of the output: as many as there are words."""
-    answer = node.call("ExecSync", container_id=container, cmd=words, timeout=60)
+    answer = node.call("ExecSync", container_id=container, cmd=words, timeout=240)
     return answer.exit_code, answer.stdout.splitlines()[: len(words)]
 
 

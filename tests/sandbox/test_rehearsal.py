@@ -29,4 +29,4 @@ assert held() == before, (held(), before)
 
 def test_nothing_is_left_of_a_rehearsal() -> None:
     words = [str(word) for word in (ROOT, SITE, library_path())]
-    subprocess.run([sys.executable, "-S", "-E", "-s", "-c", _ZYGOTE, *words], check=True, timeout=60)
+    subprocess.run([sys.executable, "-S", "-E", "-s", "-c", _ZYGOTE, *words], check=True, timeout=240)

@@ -48,7 +48,7 @@ def answer(change: str) -> str:
     """Of a trial where something is otherwise."""
     words = [sys.executable, "-S", "-E", "-s", "-c", _ANOTHER_LAYOUT.format(change=change), str(ROOT)]
     command = [*words, str(library_path())]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=60).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=240).stdout
 
 
 @pytest.fixture(autouse=True)

@@ -49,12 +49,12 @@ def with_volume(node: RealNode, pod: str, volume: Path, **fields: Any) -> str:
     return node.start(pod, "sleeper", mounts=mounts, **fields)
 
 
-def exec_sync(node: RealNode, container: str, *words: str, timeout: int = 60) -> tuple[int, bytes, bytes]:
+def exec_sync(node: RealNode, container: str, *words: str, timeout: int = 240) -> tuple[int, bytes, bytes]:
     answer = node.call("ExecSync", container_id=container, cmd=words, timeout=timeout)
     return answer.exit_code, answer.stdout, answer.stderr
 
 
-def refusal(node: RealNode, container: str, *words: str, timeout: int = 60) -> tuple[grpc.StatusCode, str]:
+def refusal(node: RealNode, container: str, *words: str, timeout: int = 240) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.RpcError) as refused:
         exec_sync(node, container, *words, timeout=timeout)
     return refused.value.code(), str(refused.value.details())

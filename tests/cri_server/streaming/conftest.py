@@ -12,7 +12,7 @@ from cri_server.config import StreamingSettings
 from cri_server.streaming.server import StreamingServer, open_streaming
 
 Scenario = Callable[[StreamingServer], Awaitable[None]]
-_SECONDS = 60
+_SECONDS = 240
 
 
 class Serve(Protocol):

@@ -45,7 +45,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crictl, int
 
 
 def run(node: tuple[Crictl, int], *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(node[0].command(*words), input=stdin, capture_output=True, timeout=120)
+    return subprocess.run(node[0].command(*words), input=stdin, capture_output=True, timeout=240)
 
 
 @TRANSPORTS

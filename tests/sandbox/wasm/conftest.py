@@ -73,7 +73,7 @@ class Host:
                 check=False,
                 env=self.environment,
                 pass_fds=[outcomes.fileno()],
-                timeout=60,
+                timeout=240,
             )
             assert ended.returncode == 0, ended.stderr.decode()
             outcomes.seek(0)
