@@ -1,5 +1,6 @@
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,17 +82,17 @@ def test_a_plugin_that_hangs_is_killed_with_its_children(cni: Installation) -> N
 
 
 def test_a_child_that_keeps_the_pipes_of_an_ended_plugin_is_killed(cni: Installation) -> None:
-    cni.program(ADD=f"sleep 1000 & echo $! > {cni.folder}/child")
-    hang(cni)
+    cni.program(ADD=f"echo $$ > {cni.folder}/parent; sleep 1000 & echo $! > {cni.folder}/child")
+    hang(cni, lambda: gone(cni.folder / "parent"))
 
 
-def hang(cni: Installation) -> None:
-    """Until its time has passed; nothing of it is left then."""
+def hang(cni: Installation, comes_to: Callable[[], bool] = lambda: True) -> None:
+    """Until its time has passed, when it has come to that; nothing of it is left then."""
 
     async def test() -> None:
         before = descriptors(os.getpid()).items()
         running = asyncio.create_task(Plugins((cni.bin_dir,), 600).run(call()))
-        await until(lambda: written(cni.folder / "child"))
+        await until(lambda: written(cni.folder / "child") and comes_to())
         pass_time(600)
         with pytest.raises(PluginFailed, match=r"did not end within 600 s and was killed"):
             await running
