@@ -98,11 +98,14 @@ def _detach(folder: int) -> None:
             os.close(descriptor)
 
 
-def enter_namespaces(spec: PodSpec) -> None:
-    """The pod's own, but for its PID namespace, and a keyring of its own. Raises SandboxError."""
+def enter_namespaces(spec: PodSpec, network: int = -1) -> None:
+    """The pod's own, but for its PID namespace, and a keyring of its own. ``network``: descriptor of that which was
+    made for it, unless it is in the host's. Raises SandboxError."""
     try:
-        flags = 0 if spec.host_network else syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS
+        flags = 0 if spec.host_network else syscalls.CLONE_NEWUTS
         syscalls.unshare(flags | (0 if spec.host_ipc else syscalls.CLONE_NEWIPC))
+        if not spec.host_network:
+            syscalls.setns(network, syscalls.CLONE_NEWNET)
         if spec.hostname and not spec.host_network:
             syscalls.sethostname(spec.hostname)
         if not spec.host_network:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,7 @@ from sandbox.cgroup import tree as cgroup
 from sandbox.cgroup.systemd_scope import start_scope
 from sandbox.errors import PodProcessGone, SandboxError
 from sandbox.mount_places import MountPlaces, apart
+from sandbox.network_namespaces import NetworkNamespaces
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess
 from sandbox.specs import PodSpec, ProgramSpec
 from sandbox.zygote_link import ZygoteLink
@@ -34,6 +36,7 @@ class PodProcesses:
         self._layout = cgroup.detect()
         self._places = MountPlaces(str(self._pods))
         self._zygote = ZygoteLink(most_programs, warm)
+        self._networks = NetworkNamespaces()
 
     @property
     def zygote_pid(self) -> int | None:
@@ -53,9 +56,11 @@ class PodProcesses:
         self._pods.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._places.open()
         await self._zygote.open()
+        self._networks.make_ahead()
 
     async def close(self) -> None:
         """End the zygote. Pods live on."""
+        self._networks.close()
         await self._zygote.close()
         self._places.close()
 
@@ -97,30 +102,54 @@ class PodProcesses:
         """The sandbox ids that have a volatile folder."""
         return [folder.name for folder in self._pods.iterdir()] if self._pods.is_dir() else []
 
-    async def _fork_surely(self, spec: PodSpec) -> int:
+    async def _fork_surely(self, spec: PodSpec, network: tuple[int, ...]) -> int:
         """The pid of the pod process, whose namespaces stand."""
         try:
-            return await self._fork(spec)
+            return await self._fork(spec, network)
         except PodProcessGone:
             log.warning("zygote died while it forked a pod: trying once more", sandbox_id=spec.sandbox_id)
             await self._kill(spec.sandbox_id)
-            return await self._fork(spec)
+            return await self._fork(spec, network)
 
-    async def _fork(self, spec: PodSpec) -> int:
+    async def _fork(self, spec: PodSpec, network: tuple[int, ...]) -> int:
         descriptor = os.open(self.folder(spec.sandbox_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with _listener(descriptor) as listener:
-                return await self._zygote.fork(spec, listener.fileno(), descriptor)
+                return await self._zygote.fork(spec, listener.fileno(), descriptor, *network)
         finally:
             os.close(descriptor)
 
     async def _run(self, spec: PodSpec, attach: Attach | None) -> PodProcess:
-        """What takes its time is done at the same time."""
+        """In its network namespace, which the pod process has from then on. The next one is made behind the pod."""
+        if spec.host_network:
+            return await self._made(spec, (), None)
+        taking = asyncio.create_task(self._networks.take())
+        try:
+            network = await asyncio.shield(taking)
+            return await self._made(spec, (network,), attach and partial(attach, f"/proc/{os.getpid()}/fd/{network}"))
+        finally:
+            taking.add_done_callback(_close_made)
+            self._networks.make_ahead()
+
+    async def _made(
+        self, spec: PodSpec, network: tuple[int, ...], attach: Callable[[], Awaitable[None]] | None
+    ) -> PodProcess:
+        """What takes its time is done at the same time; but interfaces take over what sysctls say of new ones."""
+        attaching = [asyncio.ensure_future(attach())] if attach and not spec.sysctls else []
         placing = None if spec.cgroup_by_systemd else self._placing(spec)
         try:
-            pid = await self._fork_surely(spec)
+            pid = await self._fork_surely(spec, network)
             placing = placing or await self._placed_by_systemd(spec, pid)
-            return await self._attached(spec, pid, placing, attach) if attach else await self._ready(spec, pid, placing)
+            if attach and not attaching:
+                attaching = [asyncio.ensure_future(attach())]
+            pod = await self._ready(spec, pid, placing)
+            await asyncio.gather(*attaching)
+            return pod
+        except BaseException:
+            for each in attaching:
+                each.cancel()
+            await asyncio.gather(*attaching, return_exceptions=True)
+            raise
         finally:
             if placing is not None:
                 placing.add_done_callback(_close_made)
@@ -141,17 +170,6 @@ class PodProcesses:
             raise SandboxError(
                 f"pod sandbox {spec.sandbox_id} cannot be confined: {error.filename or 'its mounts'}: {error.strerror}"
             ) from error
-
-    async def _attached(self, spec: PodSpec, pid: int, placing: "asyncio.Task[int]", attach: Attach) -> PodProcess:
-        attaching = asyncio.ensure_future(attach(f"/proc/{pid}/ns/net"))
-        try:
-            pod = await self._ready(spec, pid, placing)
-            await attaching
-        except BaseException:
-            attaching.cancel()
-            await asyncio.gather(attaching, return_exceptions=True)
-            raise
-        return pod
 
     async def _ready(self, spec: PodSpec, pid: int, placing: "asyncio.Task[int]") -> PodProcess:
         namespace = await asyncio.shield(placing)

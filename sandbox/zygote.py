@@ -7,7 +7,8 @@ private memory of the next pod, so it does next to nothing.
     request     fields                              answer
     load        program                             -
     load_shim   paths                               -           (of the socket shim's front and back)
-    fork        spec; listener, folder (fds)        pid         (its namespaces stand)
+    fork        spec; listener, folder, its         pid         (its namespaces stand)
+                network namespace, if it has one (fds)
 """
 
 import os
@@ -61,10 +62,12 @@ class Zygote:
         if pid < 0:
             self._answer(control.decode(packet), _refuse_fork)
 
-    def _become_pod(self, request: control.Message, listener: int, folder: int) -> NoReturn:
+    def _become_pod(self, request: control.Message, listener: int, folder: int, network: int = -1) -> NoReturn:
         spec = PodSpec(**request["spec"])
-        if "error" in self._answer(request, lambda _: _isolate(spec)):
+        if "error" in self._answer(request, lambda _: _isolate(spec, network)):
             os._exit(1)
+        if network >= 0:
+            os.close(network)
         os.close(self._connection.fileno())
         os.close(self._pid_namespace)
         syscalls.reset_signal(syscalls.SIGCHLD)
@@ -107,8 +110,8 @@ class Zygote:
         return {}
 
 
-def _isolate(spec: PodSpec) -> control.Message:
-    pod_process.enter_namespaces(spec)
+def _isolate(spec: PodSpec, network: int) -> control.Message:
+    pod_process.enter_namespaces(spec, network)
     return {"pid": int(os.readlink("/proc/self"))}  # this /proc is the host's: its number, not the namespace's 1
 
 

@@ -62,10 +62,11 @@ class ZygoteLink:
         if self._process is not None:
             await self._process.wait()
 
-    async def fork(self, spec: PodSpec, listener: int, folder: int) -> int:
-        """The pid of the new pod process. Raises PodProcessGone when the zygote died of it, or during it."""
+    async def fork(self, spec: PodSpec, *descriptors: int) -> int:
+        """The pid of the new pod process. ``descriptors``: its socket, its folder, and its network namespace unless it
+        is in the host's. Raises PodProcessGone when the zygote died of it, or during it."""
         link = await self._living()
-        answer = await link.request("fork", (listener, folder), spec=spec._asdict())
+        answer = await link.request("fork", descriptors, spec=spec._asdict())
         return int(answer["pid"])
 
     async def load(self, program: ProgramSpec) -> None:

@@ -148,6 +148,38 @@ def test_a_network_is_attached_to_the_pods_namespace_and_without_it_there_is_no_
     asyncio.run(scenario())
 
 
+def test_a_network_is_attached_when_it_has_the_pods_sysctls(node: Node) -> None:
+    """New interfaces take over what they say by default."""
+    nsenter = require_tool("nsenter")
+    seen: list[str] = []
+
+    async def attach(path: str) -> None:
+        inside = [str(nsenter), f"--net={path}", "cat", "/proc/sys/net/ipv4/conf/default/log_martians"]
+        seen.append(await asyncio.to_thread(subprocess.check_output, inside, text=True))
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            await processes.run(node.pod_spec(sysctls={"net.ipv4.conf.default.log_martians": "1"}), attach)
+
+    asyncio.run(scenario())
+    assert seen == ["1\n"]
+
+
+def test_what_was_attached_is_the_pods_network_and_no_other_pods(node: Node) -> None:
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            attached: list[str] = []
+
+            async def attach(path: str) -> None:
+                attached.append(os.readlink(path))
+
+            pods = [await processes.run(node.pod_spec(), attach) for _ in range(3)]
+            assert attached == [os.readlink(f"/proc/{pod.pid}/ns/net") for pod in pods]
+            assert len(set(attached)) == 3
+
+    asyncio.run(scenario())
+
+
 def test_no_network_is_attached_to_a_pod_that_cannot_be_isolated(node: Node) -> None:
     async def attach(path: str) -> None:
         raise AssertionError("it would be the host's")
