@@ -5,7 +5,7 @@ moves a value keeps it (``PyDLL``). A function that a guest calls takes the lock
 """
 
 import ctypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.wasm.library import Library, Pointer, Size, Text, Vector
 
@@ -80,8 +80,9 @@ class ComponentLibrary:
                 function.restype, function.argtypes = result, arguments
                 setattr(self, name.removeprefix("wasmtime_"), function)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{name} is not among the functions that wasmlet binds")
+    if TYPE_CHECKING:  # where it exists, every other attribute takes longer to find
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def take_error(self, error: Any) -> str:
         """What wasmtime says of an error, which is freed."""

@@ -17,9 +17,10 @@ A codec is made once for each type of a function's signature and knows two ways:
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from sandbox.wasm.address_space import bytes_at, octets
 from sandbox.wasm.component_library import ComponentLibrary
 
 VALUE_BYTES = 32
@@ -31,6 +32,7 @@ _SECOND_WORD = 16
 _THIRD_WORD = 24
 _BOOL, _U8, _U16, _U32, _U64 = 0, 2, 4, 6, 8
 _STRING, _LIST, _RECORD, _TUPLE, _VARIANT, _ENUM, _OPTION, _RESULT, _RESOURCE = 12, 13, 14, 15, 16, 17, 18, 19, 21
+_WORD = struct.Struct("<Q")
 _PAIR = struct.Struct("<QQ")
 _TRIPLE = struct.Struct("<QQQ")
 _OPTION_FORM = struct.Struct("<B7xQ")
@@ -39,8 +41,10 @@ _RESULT_PAYLOAD = struct.Struct("<?7xQ")
 
 Value = ctypes.c_uint64 * 4
 """Room for one."""
-_string_at, _memmove, _addressof = ctypes.string_at, ctypes.memmove, ctypes.addressof
-_byte, _word = ctypes.c_uint8.from_address, ctypes.c_uint64.from_address
+_addressof = ctypes.addressof
+_word_at = _WORD.unpack_from
+_KEPT_HANDLES = 32
+"""Of each type of the host's resources: as many are made once, and each store is given the same."""
 
 
 class Scope(Protocol):
@@ -48,6 +52,8 @@ class Scope(Protocol):
 
     context: int
     """The store's ``wasmtime_context_t``."""
+    room: int
+    """Address of a word for what a C function gives back."""
     resources: dict[int, Any]
 
     def represent(self, thing: Any) -> int:
@@ -83,6 +89,8 @@ class Codecs:
     def __init__(self, library: ComponentLibrary, types: dict[str, int]) -> None:
         self._library = library
         self._types = types
+        self._handles: dict[str, Sequence[int]] = {}
+        self._representation = self._representing()
         self.bool = _number(_BOOL, "?")
         self.u8 = _number(_U8, "B")
         self.u16 = _number(_U16, "H")
@@ -97,7 +105,7 @@ class Codecs:
 
         def lower(scope: Scope, value: str, address: int) -> None:
             encoded = value.encode()
-            _byte(address).value = kind
+            octets[address] = kind
             new(address + _PAYLOAD, len(encoded), encoded)
 
         return Codec(lambda scope, address: _text_at(address + _PAYLOAD), lower)
@@ -106,18 +114,19 @@ class Codecs:
         new = self._library.component_vallist_new_uninit
 
         def lift(scope: Scope, address: int) -> bytes:
-            size, first = _PAIR.unpack(_string_at(address + _PAYLOAD, _PAIR.size))
-            return _string_at(first, size * VALUE_BYTES)[_PAYLOAD::VALUE_BYTES] if size else b""
+            size, first = _PAIR.unpack_from(octets, address + _PAYLOAD)
+            return bytes_at(first, size * VALUE_BYTES)[_PAYLOAD::VALUE_BYTES] if size else b""
 
         def lower(scope: Scope, value: bytes, address: int) -> None:
             size = len(value)
-            _byte(address).value = _LIST
+            octets[address] = _LIST
             new(address + _PAYLOAD, size)
             if size:
                 values = bytearray(size * VALUE_BYTES)
                 values[0::VALUE_BYTES] = bytes((_U8,)) * size
                 values[_PAYLOAD::VALUE_BYTES] = value
-                _memmove(_word(address + _SECOND_WORD).value, bytes(values), len(values))
+                (first,) = _word_at(octets, address + _SECOND_WORD)
+                octets[first : first + len(values)] = values
 
         return Codec(lift, lower)
 
@@ -125,13 +134,13 @@ class Codecs:
         new, lift_one, lower_one = self._library.component_vallist_new_uninit, element.lift, element.lower
 
         def lift(scope: Scope, address: int) -> list[Any]:
-            size, first = _PAIR.unpack(_string_at(address + _PAYLOAD, _PAIR.size))
+            size, first = _PAIR.unpack_from(octets, address + _PAYLOAD)
             return [lift_one(scope, first + VALUE_BYTES * place) for place in range(size)]
 
         def lower(scope: Scope, value: list[Any], address: int) -> None:
-            _byte(address).value = _LIST
+            octets[address] = _LIST
             new(address + _PAYLOAD, len(value))
-            place = _word(address + _SECOND_WORD).value
+            (place,) = _word_at(octets, address + _SECOND_WORD)
             for each in value:
                 lower_one(scope, each, place)
                 place += VALUE_BYTES
@@ -142,13 +151,13 @@ class Codecs:
         new, size = self._library.component_valtuple_new_uninit, len(elements)
 
         def lift(scope: Scope, address: int) -> tuple[Any, ...]:
-            first = _word(address + _SECOND_WORD).value
+            (first,) = _word_at(octets, address + _SECOND_WORD)
             return tuple(each.lift(scope, first + VALUE_BYTES * place) for place, each in enumerate(elements))
 
         def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
-            _byte(address).value = _TUPLE
+            octets[address] = _TUPLE
             new(address + _PAYLOAD, size)
-            first = _word(address + _SECOND_WORD).value
+            (first,) = _word_at(octets, address + _SECOND_WORD)
             for place, each in enumerate(elements):
                 each.lower(scope, value[place], first + VALUE_BYTES * place)
 
@@ -160,13 +169,13 @@ class Codecs:
         named = [(name.replace("_", "-").encode(), codec) for name, codec in fields.items()]
 
         def lift(scope: Scope, address: int) -> tuple[Any, ...]:
-            first = _word(address + _SECOND_WORD).value + _NAME_BYTES
+            first = _word_at(octets, address + _SECOND_WORD)[0] + _NAME_BYTES
             return tuple(each.lift(scope, first + _FIELD_BYTES * place) for place, (_, each) in enumerate(named))
 
         def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
-            _byte(address).value = _RECORD
+            octets[address] = _RECORD
             new(address + _PAYLOAD, len(named))
-            place = _word(address + _SECOND_WORD).value
+            (place,) = _word_at(octets, address + _SECOND_WORD)
             for (name, each), item in zip(named, value, strict=True):
                 name_new(place, len(name), name)
                 each.lower(scope, item, place + _NAME_BYTES)
@@ -178,12 +187,12 @@ class Codecs:
         boxed = self._boxed(some)
 
         def lift(scope: Scope, address: int) -> Any:
-            pointer = _word(address + _PAYLOAD).value
+            (pointer,) = _word_at(octets, address + _PAYLOAD)
             return some.lift(scope, pointer) if pointer else None
 
         def lower(scope: Scope, value: Any, address: int) -> None:
             pointer = 0 if value is None else boxed(scope, value)
-            _memmove(address, _OPTION_FORM.pack(_OPTION, pointer), _OPTION_FORM.size)
+            _OPTION_FORM.pack_into(octets, address, _OPTION, pointer)
 
         return Codec(lift, lower)
 
@@ -192,7 +201,7 @@ class Codecs:
         box_ok, box_err = self._boxed(ok), self._boxed(err)
 
         def lift(scope: Scope, address: int) -> Any:
-            is_ok, pointer = _RESULT_PAYLOAD.unpack(_string_at(address + _PAYLOAD, _RESULT_PAYLOAD.size))
+            is_ok, pointer = _RESULT_PAYLOAD.unpack_from(octets, address + _PAYLOAD)
             codec = ok if is_ok else err
             value = codec.lift(scope, pointer) if codec else None
             if not is_ok:
@@ -200,10 +209,11 @@ class Codecs:
             return Ok(value) if is_outer else value
 
         def lower(scope: Scope, value: Any, address: int) -> None:
-            is_ok = not isinstance(value, Err)
-            inner = value.value if isinstance(value, Err | Ok) else value
-            pointer = box_ok(scope, inner) if is_ok else box_err(scope, inner)
-            _memmove(address, _RESULT_FORM.pack(_RESULT, is_ok, pointer), _RESULT_FORM.size)
+            if isinstance(value, Err):
+                _RESULT_FORM.pack_into(octets, address, _RESULT, False, box_err(scope, value.value))
+            else:
+                inner = value.value if isinstance(value, Ok) else value
+                _RESULT_FORM.pack_into(octets, address, _RESULT, True, box_ok(scope, inner))
 
         return Codec(lift, lower)
 
@@ -212,17 +222,17 @@ class Codecs:
         new = self._library.wasm_byte_vec_new
 
         def lift(scope: Scope, address: int) -> tuple[str, Any]:
-            size, text, pointer = _TRIPLE.unpack(_string_at(address + _PAYLOAD, _TRIPLE.size))
-            name = _string_at(text, size).decode()
+            size, text, pointer = _TRIPLE.unpack_from(octets, address + _PAYLOAD)
+            name = bytes_at(text, size).decode()
             codec = cases[name]
             return name, codec.lift(scope, pointer) if codec and pointer else None
 
         def lower(scope: Scope, value: tuple[str, Any], address: int) -> None:
             name, payload = value
             pointer, encoded = boxes[name](scope, payload), name.encode()
-            _byte(address).value = _VARIANT
+            octets[address] = _VARIANT
             new(address + _PAYLOAD, len(encoded), encoded)
-            _word(address + _THIRD_WORD).value = pointer
+            _WORD.pack_into(octets, address + _THIRD_WORD, pointer)
 
         return Codec(lift, lower)
 
@@ -241,19 +251,24 @@ class Codecs:
 
     def own(self, name: str) -> Codec:
         """The object is the guest's when it is lowered, and no more when it is lifted."""
-        number, library = self._types[name], self._library
-        representation = self._representation
+        library, representation = self._library, self._representation
+        new, delete = library.component_resource_host_new, library.component_resource_host_delete
+        to_any, number, kept = library.component_resource_host_to_any, self._types[name], self._kept_handles(name)
 
         def lift(scope: Scope, address: int) -> Any:
             return scope.resources.pop(representation(scope, address))
 
         def lower(scope: Scope, value: Any, address: int) -> None:
-            handle = library.component_resource_host_new(True, scope.represent(value), number)
-            error = library.component_resource_host_to_any(scope.context, handle, address + _PAYLOAD)
-            library.component_resource_host_delete(handle)
+            place = scope.represent(value)
+            if place < _KEPT_HANDLES:
+                error = to_any(scope.context, kept[place], address + _PAYLOAD)
+            else:
+                handle = new(True, place, number)
+                error = to_any(scope.context, handle, address + _PAYLOAD)
+                delete(handle)
             if error:
                 raise ValueError(library.take_error(error))
-            _byte(address).value = _RESOURCE
+            octets[address] = _RESOURCE
 
         return Codec(lift, lower)
 
@@ -262,19 +277,32 @@ class Codecs:
         representation = self._representation
         return Codec(lambda scope, address: scope.resources[representation(scope, address)], _cannot)
 
-    def _representation(self, scope: Scope, address: int) -> int:
-        library, handle = self._library, ctypes.c_void_p()
-        pointer = _word(address + _PAYLOAD).value
-        error = library.component_resource_any_to_host(scope.context, pointer, _addressof(handle))
-        if error:
-            raise ValueError(library.take_error(error))
-        number = library.component_resource_host_rep(handle.value)
-        library.component_resource_host_delete(handle.value)
-        return int(number)
+    def _kept_handles(self, name: str) -> Sequence[int]:
+        """By their representations. wasmtime only reads what it makes a resource of."""
+        if name not in self._handles:
+            new, number = self._library.component_resource_host_new, self._types[name]
+            self._handles[name] = [new(True, place, number) for place in range(_KEPT_HANDLES)]
+        return self._handles[name]
+
+    def _representing(self) -> Callable[[Scope, int], int]:
+        library = self._library
+        to_host, number_of = library.component_resource_any_to_host, library.component_resource_host_rep
+        delete = library.component_resource_host_delete
+
+        def representation(scope: Scope, address: int) -> int:
+            (pointer,) = _word_at(octets, address + _PAYLOAD)
+            if error := to_host(scope.context, pointer, scope.room):
+                raise ValueError(library.take_error(error))
+            (handle,) = _word_at(octets, scope.room)
+            number = number_of(handle)
+            delete(handle)
+            return number  # type: ignore[no-any-return]
+
+        return representation
 
 
 def _native(scope: Scope, value: Native, address: int) -> None:
-    _memmove(address, value.value, VALUE_BYTES)
+    octets[address : address + VALUE_BYTES] = value.value
 
 
 def _cannot(scope: Scope, *rest: Any) -> Any:
@@ -290,11 +318,11 @@ def _number(kind: int, form: str) -> Codec:
     payload, value = struct.Struct(f"<{form}"), struct.Struct(f"<B7x{form}")
 
     def lower(scope: Scope, number: Any, address: int) -> None:
-        _memmove(address, value.pack(kind, number), value.size)
+        value.pack_into(octets, address, kind, number)
 
-    return Codec(lambda scope, address: payload.unpack(_string_at(address + _PAYLOAD, payload.size))[0], lower)
+    return Codec(lambda scope, address: payload.unpack_from(octets, address + _PAYLOAD)[0], lower)
 
 
 def _text_at(address: int) -> str:
-    size, pointer = _PAIR.unpack(_string_at(address, _PAIR.size))
-    return _string_at(pointer, size).decode() if size else ""
+    size, pointer = _PAIR.unpack_from(octets, address)
+    return bytes_at(pointer, size).decode() if size else ""

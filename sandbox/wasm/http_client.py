@@ -102,6 +102,7 @@ class Client:
     def __init__(self, component: ClientComponent, context: int) -> None:
         self._component = component
         self.context = context
+        self.room = 0
         self.resources: dict[int, Any] = {}
         self.kept: set[int] = set()
         """Addresses of the places of resources that were not given away."""

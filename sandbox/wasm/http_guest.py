@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
 from sandbox.wasm import socket_grant
+from sandbox.wasm.address_space import bytes_at
 from sandbox.wasm.component_library import ComponentLibrary, OutputCall
-from sandbox.wasm.component_values import Value
+from sandbox.wasm.component_values import VALUE_BYTES, Value
 from sandbox.wasm.guest import Prepared
-from sandbox.wasm.http_client import Client
 from sandbox.wasm.http_exchange import Exchange, NoExchange
 from sandbox.wasm.http_linker import HttpLinker
 from sandbox.wasm.http_scope import HttpScope
@@ -26,7 +26,9 @@ _HANDLE = b"handle"
 _NO_LIMIT = -1
 _FAILED = -5
 """EIO, to a guest that writes where nobody listens any more."""
-_Arguments = ctypes.c_uint64 * 8
+_FUNCTION, _ARGUMENTS = VALUE_BYTES, 2 * VALUE_BYTES
+"""Offsets in the room of a request, which begins with its instance."""
+_Room = ctypes.c_uint64 * 16
 
 
 class Failure(NamedTuple):
@@ -85,27 +87,26 @@ class HttpGuest:
         except OSError as error:
             return Failure(None, str(error))
         finally:
-            scope.client.close()
+            scope.close()
             library.store_delete(store)
             if scopes.get(context) is scope:  # another thread's store may have its address by now
                 del scopes[context]
 
     def _scope(self, context: int, exchange: Exchange) -> HttpScope:
-        streams, client = Streams(self._streams, context), Client(self._client, context)
-        return HttpScope(context, exchange, streams, client, self._network)
+        return HttpScope(context, exchange, Streams(self._streams, context), self._client, self._network)
 
     def _instantiate(self, scope: HttpScope) -> Failure | None:
         room = Value()
         return self._instance(scope, ctypes.addressof(room))
 
     def _run(self, scope: HttpScope) -> Failure | None:
-        instance, function = Value(), Value()
-        address, found = ctypes.addressof(instance), ctypes.addressof(function)
-        failure = self._instance(scope, address)
+        room = _Room()
+        instance = ctypes.addressof(room)
+        failure = self._instance(scope, instance)
         if failure is not None:
             return failure
-        self._library.component_instance_get_func(address, scope.context, self._handle, found)
-        return self._call(scope, found)
+        self._library.component_instance_get_func(instance, scope.context, self._handle, instance + _FUNCTION)
+        return self._call(scope, instance + _FUNCTION, instance + _ARGUMENTS)
 
     def _instance(self, scope: HttpScope, address: int) -> Failure | None:
         library, context = self._library, scope.context
@@ -114,14 +115,13 @@ class HttpGuest:
         error = library.component_linker_instantiate(self.linker.pointer, context, self._code, address)
         return self._failure(error) if error else None
 
-    def _call(self, scope: HttpScope, function: int) -> Failure | None:
-        room = _Arguments()
-        address = ctypes.addressof(room)
-        self.linker.request.lower(scope, IncomingRequest(scope.exchange), address)
-        self.linker.outparam.lower(scope, ResponseOutparam(scope.exchange), address + ctypes.sizeof(Value))
-        error = self._library.component_func_call(function, scope.context, address, 2, None, 0)
-        for place in range(2):
-            self._library.component_val_delete(address + place * ctypes.sizeof(Value))
+    def _call(self, scope: HttpScope, function: int, arguments: int) -> Failure | None:
+        library, linker, exchange = self._library, self.linker, scope.exchange
+        linker.request.lower(scope, IncomingRequest(exchange), arguments)
+        linker.outparam.lower(scope, ResponseOutparam(exchange), arguments + VALUE_BYTES)
+        error = library.component_func_call(function, scope.context, arguments, 2, None, 0)
+        library.component_val_delete(arguments)
+        library.component_val_delete(arguments + VALUE_BYTES)
         return self._failure(error) if error else None
 
     def _config(self, scope: HttpScope) -> Any:
@@ -158,7 +158,7 @@ class HttpGuest:
 
     def _take_output(self, context: int, data: int, size: int) -> int:
         try:
-            return self.linker.scopes[context].exchange.write(ctypes.string_at(data, size))
+            return self.linker.scopes[context].exchange.write(bytes_at(data, size))
         except BaseException as error:  # noqa: BLE001 - wasmtime is told by a number
             self.linker.scopes[context].failure = error
             return _FAILED

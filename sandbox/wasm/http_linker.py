@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.errors import SandboxError
 from sandbox.wasm.component_library import ComponentLibrary, Destructor, HostCall
-from sandbox.wasm.component_values import NATIVE, VALUE_BYTES, Codecs
+from sandbox.wasm.component_values import NATIVE, VALUE_BYTES, Codec, Codecs
 from sandbox.wasm.http_scope import HttpScope
 from sandbox.wasm.http_types import RESOURCES, HostFunction, functions, handler
 
@@ -66,13 +66,13 @@ class HttpLinker:
 
     def _caller(self, name: str, definition: HostFunction) -> Callable[..., Any]:
         scopes, library, function = self.scopes, self.library, definition.call
-        lifts = [(place * VALUE_BYTES, codec.lift) for place, codec in enumerate(definition.parameters)]
+        lift = _lifting(definition.parameters)
         lower = definition.result.lower if definition.result else None
 
         def call(_data: Any, context: int, _type: Any, arguments: int, _n: int, results: int, _m: int) -> Any:
             scope = scopes[context]
             try:
-                value = function(scope, *[lift(scope, arguments + offset) for offset, lift in lifts])
+                value = function(scope, *lift(scope, arguments))
                 if lower is not None:
                     lower(scope, value, results)
                 return None
@@ -89,3 +89,15 @@ class HttpLinker:
     def _check(self, error: Any) -> None:
         if error:
             raise SandboxError(f"wasi:http cannot be linked ({self.library.take_error(error)}): use wasmlet's wasmtime")
+
+
+def _lifting(parameters: list[Codec]) -> Callable[[HttpScope, int], tuple[Any, ...]]:
+    """All arguments of a call. Most functions have one or two, and they are called often."""
+    lifts = [codec.lift for codec in parameters]
+    if len(lifts) == 1:
+        (only,) = lifts
+        return lambda scope, address: (only(scope, address),)
+    if len(lifts) == 2:
+        first, second = lifts
+        return lambda scope, address: (first(scope, address), second(scope, address + VALUE_BYTES))
+    return lambda scope, address: tuple(each(scope, address + VALUE_BYTES * place) for place, each in enumerate(lifts))

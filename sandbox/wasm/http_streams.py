@@ -12,8 +12,9 @@ import ctypes
 from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
+from sandbox.wasm.address_space import bytes_at, octets
 from sandbox.wasm.component_library import ComponentLibrary
-from sandbox.wasm.component_values import Native, Value
+from sandbox.wasm.component_values import VALUE_BYTES, Native
 
 TEXT = """(component
   (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
@@ -61,6 +62,11 @@ TEXT = """(component
 """
 _INPUT, _OUTPUT, _LOG, _READY = range(4)
 _NAMES = (b"input", b"output", b"log", b"ready")
+_FUNCTION, _RESULT = VALUE_BYTES, 2 * VALUE_BYTES
+"""Offsets in the room of an instance, which is what it begins with."""
+_Room = ctypes.c_uint64 * 12
+_NOTHING_TO_FREE = 0
+"""The kind of a value that owns no memory: wasmtime frees what a result is written over."""
 
 
 class StreamsComponent(NamedTuple):
@@ -84,12 +90,12 @@ def find_exports(library: ComponentLibrary, code: Any) -> tuple[int, ...]:
 class Streams:
     """Of one store. The component is instantiated when the first stream is asked for."""
 
-    __slots__ = ("_component", "_context", "_instance")
+    __slots__ = ("_component", "_context", "_room")
 
     def __init__(self, component: StreamsComponent, context: int) -> None:
         self._component = component
         self._context = context
-        self._instance: Any = None
+        self._room: Any = None
 
     def input(self) -> Native:
         return self._get(_INPUT)
@@ -106,21 +112,21 @@ class Streams:
         return self._get(_READY)
 
     def _get(self, number: int) -> Native:
-        library, room = self._component.library, Value()
-        function, address = Value(), ctypes.addressof(room)
-        instance, found = ctypes.addressof(self._instantiated()), ctypes.addressof(function)
-        library.component_instance_get_func(instance, self._context, self._component.exports[number], found)
-        error = library.component_func_call(found, self._context, None, 0, address, 1)
-        if error:
+        component, context, instance = self._component, self._context, self._instantiated()
+        library, function, result = component.library, instance + _FUNCTION, instance + _RESULT
+        octets[result] = _NOTHING_TO_FREE  # what an earlier call has left there is the guest's now
+        library.component_instance_get_func(instance, context, component.exports[number], function)
+        if error := library.component_func_call(function, context, None, 0, result, 1):
             raise RuntimeError(library.take_error(error))
-        return Native(ctypes.string_at(address, ctypes.sizeof(room)))
+        return Native(bytes_at(result, VALUE_BYTES))
 
-    def _instantiated(self) -> Any:
-        if self._instance is None:
-            library, instance, component = self._component.library, Value(), self._component
-            arguments = (component.linker, self._context, component.code, ctypes.addressof(instance))
-            error = library.component_linker_instantiate(*arguments)
-            if error:
-                raise RuntimeError(library.take_error(error))
-            self._instance = instance
-        return self._instance
+    def _instantiated(self) -> int:
+        """The address of the instance."""
+        if self._room is not None:
+            return ctypes.addressof(self._room)
+        room, component = _Room(), self._component
+        library, instance = component.library, ctypes.addressof(room)
+        if error := library.component_linker_instantiate(component.linker, self._context, component.code, instance):
+            raise RuntimeError(library.take_error(error))
+        self._room = room
+        return instance

@@ -5,7 +5,7 @@ kilobytes. PyDLL: there is one thread, and the interpreter's lock has nobody to 
 """
 
 import ctypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 Pointer = ctypes.c_void_p
 Size = ctypes.c_size_t
@@ -127,8 +127,9 @@ class Library:
         """The C library's: how large what it has allocated is."""
         self.malloc_usable_size.restype, self.malloc_usable_size.argtypes = Size, (Pointer,)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{name} is not among the functions that wasmlet binds")
+    if TYPE_CHECKING:  # where it exists, every other attribute takes longer to find
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def bind_compiler(self) -> None:
         """The functions of ``_OF_COMPILER`` as further attributes."""

@@ -5,11 +5,11 @@ release that has calls is asked by them. Otherwise the flags are set where the l
 trial has found and proven in a process of its own (see ``socket_trial``); they count for that library only.
 """
 
-import ctypes
 from typing import Any, NamedTuple
 
 from sandbox import network_access
 from sandbox.errors import StartFailure
+from sandbox.wasm.address_space import octets
 from sandbox.wasm.library import Library
 
 
@@ -58,11 +58,7 @@ def grant(library: Library, config: Any, places: FlagPlaces | None, access: str)
 
 
 def _set_flags(config: int, places: FlagPlaces, names: bool, udp: bool) -> None:
-    if [_flag(config, place).value for place in places] != [names, False, False]:
+    if (octets[config + places.names], octets[config + places.udp], octets[config + places.tcp]) != (names, 0, 0):
         raise StartFailure("wasmtime keeps what it allows a guest elsewhere than it did: start the server again")
-    _flag(config, places.udp).value = udp
-    _flag(config, places.tcp).value = True
-
-
-def _flag(config: int, place: int) -> ctypes.c_uint8:
-    return ctypes.c_uint8.from_address(config + place)
+    octets[config + places.udp] = udp
+    octets[config + places.tcp] = True

@@ -19,6 +19,7 @@ _text = st.text(st.characters(codec="utf-8"))
 
 class _Scope:
     context = 0
+    room = 0
     resources: dict[int, Any] = {}  # noqa: RUF012 - nobody changes it
 
     def represent(self, thing: Any) -> int:
