@@ -20,6 +20,7 @@ from sandbox import syscalls
 from sandbox.http import worker
 from sandbox.http.body_pipes import SETS_PER_WORKER, BodyPipes, OutputPipes
 from sandbox.http.limits import HttpLimits
+from sandbox.http.tallies import Tallies, Tally
 from sandbox.wasm.http_guest import HttpGuest
 
 _SHORTEST, _LONGEST = 0.1, 10.0
@@ -73,6 +74,8 @@ class Supervisor:
         """When a place is to be filled again."""
         self._delays = dict.fromkeys(range(service.limits.workers), _SHORTEST)
         self._free_pipes = list(range(service.limits.workers * SETS_PER_WORKER))
+        self._tallies = Tallies(len(self._free_pipes))
+        """By the workers' sets of pipes."""
         self._is_reported = False
         self._is_ending = False
 
@@ -104,7 +107,7 @@ class Supervisor:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = syscalls.fork()
         if pid == 0:
-            _become_worker(self._service, pipes, theirs.detach())
+            _become_worker(self._service, pipes, theirs.detach(), self._tallies)
         theirs.close()
         channel = ours.detach()
         self._workers[channel] = _Worker(place, pipes, pid, channel)
@@ -149,6 +152,7 @@ class Supervisor:
         del self._workers[lost.channel]
         status = os.waitpid(lost.pid, 0)[1] if lost.pid > 0 else 1
         self._free_pipes.append(lost.pipes)
+        self._tallies.forget(lost.pipes)
         code = os.waitstatus_to_exitcode(status)
         if not self._is_reported:
             self._give_up(reason[1:] or f"its worker ended with status {code}".encode())
@@ -189,7 +193,7 @@ class Supervisor:
             os._exit(0)
 
 
-def _become_worker(service: Service, pipes: int, channel: int) -> NoReturn:
+def _become_worker(service: Service, pipes: int, channel: int, tallies: Tallies) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
@@ -202,7 +206,8 @@ def _become_worker(service: Service, pipes: int, channel: int) -> NoReturn:
         syscalls.close_descriptors(service.report + 1, [service.code, service.listener, channel])
         os.close(service.report)
         ways = BodyPipes(pipes), OutputPipes(pipes)
-        made = worker.Worker(service.guest, service.limits, listener, channel, *ways, service.memory_limit)
+        tally = Tally(tallies, pipes)
+        made = worker.Worker(service.guest, service.limits, listener, channel, *ways, tally, service.memory_limit)
         service.close_ways()
         service.guest.try_instance(service.memory_limit())
     except BaseException as error:  # noqa: BLE001 - a forked process ends here, whatever it was

@@ -30,6 +30,7 @@ from sandbox.http.connection import Connection
 from sandbox.http.exchange import GuestExchange
 from sandbox.http.limits import HttpLimits
 from sandbox.http.request_reader import Request
+from sandbox.http.tallies import Tally
 from sandbox.wasm.http_guest import HttpGuest
 
 STARTED, RETIRING, FAILED = b"S", b"R", b"F"
@@ -42,6 +43,8 @@ _MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000), (1, 0))
 busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two. The last is
 for one that is known to wait."""
 _SHORT, _LONG, _NONE = range(3)
+_FRESH_SECONDS = (0.0, 0.004)
+"""That a timer may have run before a guest is started: to set it for each one would cost what a quick one takes."""
 _SWEEP_SECONDS = 0.25
 _FLUSH_SECONDS = 0.01
 """What a guest in another thread has written waits no longer for more."""
@@ -51,6 +54,8 @@ _RETIRING_SECONDS = 60.0
 """For the other requests of a worker with such a guest."""
 _LAST_HEADERS_SECONDS = 5.0
 """For headers that have begun when a worker is to end: time to send a lost packet again, not to hold up a drain."""
+_DEFERENCE_SECONDS = 0.002
+"""That a connection waits for a worker that has fewer."""
 _EVENTS = 256
 _SPARE_DESCRIPTORS = 320
 """At most, for guests and the pipes of bodies; but no more than half of those that the process may have."""
@@ -68,6 +73,7 @@ class Worker:
         channel: int,
         pipes: BodyPipes,
         outputs: OutputPipes,
+        tally: Tally,
         memory_limit: Callable[[], int],
     ) -> None:
         self.limits = limits
@@ -88,12 +94,18 @@ class Worker:
         self._lead = _thread.allocate_lock()
         self._timer = syscalls.Timer(*_MOMENTS)
         self._moment = _LONG
+        self._fresh_until = 0.0
+        """Until then the timer that runs does for another guest."""
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._standing_by: set[int] = set()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._connections: set[Connection] = set()
         self._most_connections = _most_connections()
+        self._tally = tally
         self._accepts = True
+        """The listener is watched, or will be soon."""
+        self._defers_until = 0.0
+        """Others may take what comes; 0: this one does not wait for them."""
         self._waiting: deque[GuestExchange] = deque()
         self._running: set[GuestExchange] = set()
         self._done: deque[GuestExchange] = deque()
@@ -131,7 +143,7 @@ class Worker:
             self._die()
 
     def _take_over(self) -> None:
-        self._timer.clear()
+        self._stop_timer()
         self._moment = _SHORT
         self._detach_guests()
         self._ensure_standby()
@@ -161,7 +173,18 @@ class Worker:
 
     def step_down(self) -> None:
         """The guest in the leading thread, which calls this, is about to wait."""
+        self._fresh_until = 0.0
         self._timer.set(_NONE)
+
+    def _start_timer(self) -> None:
+        now = time.monotonic()
+        if now >= self._fresh_until:
+            self._timer.set(self._moment)
+            self._fresh_until = now + _FRESH_SECONDS[self._moment]
+
+    def _stop_timer(self) -> None:
+        self._fresh_until = 0.0
+        self._timer.clear()
 
     # Events.
 
@@ -180,6 +203,8 @@ class Worker:
             if handler is not None:
                 handler(events)
         self.now = time.monotonic()
+        if self._defers_until and self.now >= self._defers_until:
+            self._defer_no_more()
         for exchange in list(self._running):
             exchange.mind_output()
             if exchange.writer.waiting_bytes:
@@ -192,16 +217,32 @@ class Worker:
     def _patience(self) -> float:
         if self._waiting and self._has_room():
             return 0
-        if not (self._connections or self._running or self.is_ending):
+        if not (self._connections or self._running or self._defers_until or self.is_ending):
             return -1
-        left = max(0.0, self._next_sweep - time.monotonic())
+        due = min(self._next_sweep, self._defers_until) if self._defers_until else self._next_sweep
+        left = max(0.0, due - time.monotonic())
         return min(left, _FLUSH_SECONDS) if self._running else left
 
     def _listen(self) -> None:
-        self.watch(self._listener.fileno(), self._accept, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self.watch(self._listener.fileno(), self._accept)
+        self._tally.tell(len(self._connections))
 
     def _accept(self, events: int) -> None:
         """One at a time: the others are for other workers."""
+        if self._tally.exceeds_others():
+            self.unwatch(self._listener.fileno())
+            self._defers_until = self.now + _DEFERENCE_SECONDS
+        else:
+            self._take_connection()
+
+    def _defer_no_more(self) -> None:
+        """What is still there nobody else has wanted."""
+        self._defers_until = 0.0
+        self._take_connection()
+        if self._accepts:
+            self._listen()
+
+    def _take_connection(self) -> None:
         try:
             descriptor, address = self._listener._accept()  # type: ignore[attr-defined]
         except OSError:
@@ -210,9 +251,11 @@ class Worker:
         connection = Connection(self, descriptor, str(address[0]).removeprefix("::ffff:"))
         self._connections.add(connection)
         self.watch(descriptor, connection.process)
+        self._tally.tell(len(self._connections))
         if self._accepts and len(self._connections) >= self._most_connections:
             self._accepts = False
             self.unwatch(self._listener.fileno())
+            self._tally.leave()
         connection.process(select.EPOLLIN)
 
     def _hear(self, events: int) -> None:
@@ -226,10 +269,12 @@ class Worker:
         if self.is_ending:
             return
         self.unwatch(self._listener.fileno())
+        self._defers_until = 0.0
         before = -1
         while self._accepts and before != len(self._connections):
             before = len(self._connections)
-            self._accept(0)
+            self._take_connection()
+        self._tally.leave()
         self._listener.close()
         self.is_ending = True
         self.headers_until = self.now + _LAST_HEADERS_SECONDS
@@ -266,7 +311,9 @@ class Worker:
 
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        if not self._accepts and not self.is_ending:
+        if self._accepts and not self.is_ending:
+            self._tally.tell(len(self._connections))
+        elif not self.is_ending:
             self._accepts = True
             self._listen()
         self.unwatch(connection.descriptor)
@@ -291,11 +338,13 @@ class Worker:
                 self._finish(exchange)
             elif not self._run(exchange):
                 return False
+        if self._fresh_until:
+            self._stop_timer()
         return True
 
     def _run(self, exchange: GuestExchange) -> bool:
         self._running.add(exchange)
-        self._timer.set(self._moment)
+        self._start_timer()
         self._lead.release()
         failure = self._guest.serve(exchange, self._memory_limit())
         exchange.end(failure)
@@ -303,7 +352,6 @@ class Worker:
         self._running.discard(exchange)
         if leads:
             self._moment = _LONG
-            self._timer.clear()
             self._detach_guests()
             self._finish(exchange)
         else:

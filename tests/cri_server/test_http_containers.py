@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -443,6 +443,19 @@ def test_a_worker_that_dies_is_replaced(node: RealNode) -> None:
         assert served.ask() == (200, b"hello\n")
         assert node.status(served.container).state == cri.CONTAINER_RUNNING
         eventually(lambda: "HTTP worker 0 was killed by signal 9" in served.log())
+
+
+def test_a_worker_that_stands_still_holds_up_no_new_client(node: RealNode) -> None:
+    """It has fewer connections than the other one, which leaves it a moment to take what comes, and no more."""
+    with serving(node, "still", workers=2) as served, ExitStack() as clients:
+        still, _ = _workers(served)
+        os.kill(still, signal.SIGSTOP)
+        clients.callback(os.kill, still, signal.SIGCONT)
+        eventually(lambda: Path(f"/proc/{still}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        for _ in range(8):
+            client = clients.enter_context(served.socket())
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_one(client) == b"hello\n"
 
 
 def _workers(served: Served) -> list[int]:
