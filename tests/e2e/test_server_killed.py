@@ -194,7 +194,7 @@ class Client:
         assert container.log.read_text().count("\n") <= 1, "a guest says its one line once: it was not restarted"
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 def test_a_hundred_kills_and_the_books_balance(node: RealNode) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")

@@ -13,7 +13,7 @@ from tests.e2e.cluster.kubectl import Kubectl
 from tests.e2e.cluster.together import Together, body_of, namespace_of, running_together
 
 _RUNNING = pytest.StashKey[Cluster]()
-_SECONDS = 1500
+_SECONDS = 2400
 """For a test: it may wait for several things, each as long as kubectl does."""
 
 

@@ -153,6 +153,7 @@ def _controller_options(certificates: Certificates, kubeconfig: Path) -> dict[st
         "allocate-node-cidrs": "true",
         "cluster-cidr": POD_ADDRESSES,
         "root-ca-file": str(certificates.authority.certificate),
+        "node-monitor-grace-period": "10m",  # a kubelet that gets no processor for a while is not lost
         "controllers": ",".join(["*", *(f"-{name}" for name in _USELESS_CONTROLLERS)]),
     }
 

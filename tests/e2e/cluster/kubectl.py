@@ -12,7 +12,7 @@ from tests.prerequisites import require_tool
 
 Object = dict[str, Any]
 
-SECONDS = 360
+SECONDS = 600
 """Longest wait for anything: most takes a few seconds, on an idle machine."""
 
 
