@@ -59,6 +59,11 @@ def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int
         ("nothing", 127, ["sh: nothing: not found"]),
         ("cd /tmp; pwd", 0, ["/tmp"]),
         ("dd if=/dev/zero bs=1K count=2 status=none | wc -c", 0, ["2048"]),
+        (
+            """seq 3 | awk '{ s += $1; print | "sort -r" } END { close("sort -r"); "echo 7" | getline n; print s+n }'""",
+            0,
+            ["3", "2", "1", "13"],
+        ),
     ],
 )
 def test_a_script(node: RealNode, pod: str, script: str, status: int, lines: list[str]) -> None:

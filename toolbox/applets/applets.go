@@ -25,6 +25,7 @@ func init() { // here, because some of them run others
 	table = []applet{
 		{"[", test, "EXPRESSION ]"},
 		{"ash", shell.Main, "[-efux] [-o OPTION] [-c COMMAND [NAME [ARGUMENT]...]] [SCRIPT [ARGUMENT]...]"},
+		{"awk", awkMain, "[-F SEPARATOR] [-v NAME=VALUE] {PROGRAM | -f FILE} [FILE | NAME=VALUE]..."},
 		{"base64", base64Main, "[-d] [-w COLUMNS] [FILE]..."},
 		{"basename", basename, "[-a] [-s SUFFIX] PATH [SUFFIX]"},
 		{"brctl", brctl, "COMMAND ..."},

@@ -3,6 +3,7 @@ package applets
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -210,5 +211,26 @@ func TestEveryCommandIsFound(t *testing.T) {
 	}
 	if All.Main("nothing") != nil {
 		t.Error("there is a command that is none")
+	}
+}
+
+// Whoever types a line sees what becomes of it before the next one.
+func TestSedReadsNoFurtherThanItHasTo(t *testing.T) {
+	for script, expected := range map[string][]string{"s/a/x/": {"x\n", "b\n", "c\n"}, "n;s/b/y/": {"a\n", "y\n", "c\n"}, "1!p;d": {"", "b\n", "c\n"}} {
+		input, typed := io.Pipe()
+		shown, output := io.Pipe()
+		process := &program.Process{Context: context.Background(), Args: []string{"sed", script}, Dir: "/", Stdin: input, Stdout: output, Stderr: output}
+		go func() {
+			program.Run(All.Main("sed"), process)
+			output.Close()
+		}()
+		for number, line := range expected {
+			typed.Write([]byte{byte('a' + number), '\n'})
+			seen := make([]byte, len(line))
+			if io.ReadFull(shown, seen); string(seen) != line {
+				t.Errorf("%s: %q after line %d", script, seen, number+1)
+			}
+		}
+		typed.Close()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,7 +92,7 @@ func TestSameAsBusybox(t *testing.T) {
 		}
 		t.Skip("busybox is not installed: apt-get install busybox")
 	}
-	for _, script := range sameAsBusybox {
+	for _, script := range slices.Concat(sameAsBusybox, awkAsBusybox) {
 		t.Run(script, func(t *testing.T) {
 			theirs := runBusybox(t, busybox, prepared(t), script)
 			ours := run(prepared(t), "", "sh", "-c", script)

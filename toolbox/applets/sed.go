@@ -138,14 +138,14 @@ func (e *editor) all(names []string, separate bool) int {
 
 // flushed writes what is there before it waits for more of an input that is no file.
 type flushed struct {
-	*bufio.Writer
-	input io.Reader
+	output *bufio.Writer
+	input  io.Reader
 }
 
 func (f flushed) Write(data []byte) (int, error) {
-	count, err := f.Writer.Write(data)
+	count, err := f.output.Write(data)
 	if _, isFile := program.Bare(f.input).(*os.File); !isFile && err == nil {
-		err = f.Flush()
+		err = f.output.Flush()
 	}
 	return count, err
 }

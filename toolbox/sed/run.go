@@ -280,14 +280,13 @@ func (r *Run) executeOnSpaces(c *command, place int) (next int, ends bool, err e
 }
 
 func (r *Run) replaceByNext(place int) (next int, ends bool, err error) {
-	if r.isLast() {
-		r.isFinished = true
-		return place, true, nil
-	}
-	if err := r.endCycle(); err != nil {
+	if err := r.endCycle(); err != nil { // whoever sees the line may type the next one
 		return place, true, err
 	}
-	r.read()
+	if !r.read() {
+		r.isFinished, r.noPrint = true, true
+		return place, true, nil
+	}
 	return place, false, nil
 }
 
