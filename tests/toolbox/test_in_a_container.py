@@ -60,7 +60,7 @@ def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int
         ("cd /tmp; pwd", 0, ["/tmp"]),
         ("dd if=/dev/zero bs=1K count=2 status=none | wc -c", 0, ["2048"]),
         (
-            """seq 3 | awk '{ s += $1; print | "sort -r" } END { close("sort -r"); "echo 7" | getline n; print s+n }'""",
+            """seq 3 | awk '{ s += $1; print | "sort -r" } END { close("sort -r"); "echo 7" | getline n; print s+n}'""",
             0,
             ["3", "2", "1", "13"],
         ),
