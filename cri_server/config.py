@@ -229,9 +229,9 @@ class HttpSettings(Section):
         "processors, but no more than 4.",
     )
     concurrency: int = Field(
-        default=64,
+        default=256,
         ge=1,
-        le=1024,
+        le=512,
         description="Requests that one worker handles at the same time. As many more wait; the rest is answered 503.",
     )
     max_header_bytes: int = Field(

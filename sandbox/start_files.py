@@ -11,7 +11,7 @@ shim_front      the compiled code of the shim, if it has one
 shim_back
 http_streams    the compiled components of streams and calls, for one that is given requests
 http_client
-http_pipes      the folder with the pipes of its bodies
+http_pipes      the folder for the pipes of its bodies
 terminal        both ends of its terminal, if it has one
 guest_terminal
 """
@@ -25,7 +25,6 @@ from typing import NamedTuple
 from sandbox import container_root, lean_json, mount_calls, records, run_record, socket_calls, syscalls
 from sandbox.container_log import open_log
 from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
-from sandbox.http import body_pipes
 from sandbox.mount_places import MountPlaces
 from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
 from sandbox.records import read_record
@@ -143,13 +142,11 @@ def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
 
 
 def _open_http(files: StartFiles, spec: GuestSpec) -> None:
-    """The pipes are in a file system of their own, which has a place nowhere, and are the container's user's."""
+    """The workers make their pipes in a file system of their own, which has a place nowhere and is their user's."""
     for name, path in zip((HTTP_STREAMS, HTTP_CLIENT), spec.http_components, strict=True):
         files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     owner = {"uid": str(spec.uid), "gid": str(spec.gid), "mode": "0700", "size": "4096"}
-    folder = mount_calls.make_tree("tmpfs", _OF_PIPES, **owner)
-    files.add(HTTP_PIPES, folder)
-    body_pipes.make(folder, spec.http["workers"], spec.uid, spec.gid)
+    files.add(HTTP_PIPES, mount_calls.make_tree("tmpfs", _OF_PIPES, **owner))
 
 
 def record_failure(spec_path: str, text: str) -> Run:

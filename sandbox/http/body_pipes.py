@@ -2,48 +2,54 @@
 
 wasmtime reads a standard input from a file that it opens by its path, and writes a standard output to one. The paths
 lead to named pipes in a folder that has no place below any root: the working directory of the worker, which a guest
-never sees.
+never sees. They are made when as many are in use as there are: one of each kind, at most, for each guest that runs, and
+a few for those whose guests are just going.
 """
 
+import contextlib
 import fcntl
+import itertools
 import os
 from collections import deque
 
-PIPES_PER_WORKER = 64
-"""As many bodies can be arriving there, beside those that were whole when their guests were started."""
-OUTPUTS_PER_WORKER = 64
-"""As many responses can be written through pipes at the same time; wasmtime hands others from thread to thread, and
-loses what is not flushed."""
-_FILES_PER_SET = PIPES_PER_WORKER + OUTPUTS_PER_WORKER
 SETS_PER_WORKER = 2
 """One that retires keeps its own, and the guests that it waits for write there: another set is its successor's."""
 _LARGE, _LARGE_BYTES = 2, 1 << 20
 """Of these, so many hold so much: a handler that is done with less need not wait for a reader. The kernel lets all
 pipes of a user hold 64 MiB, and takes memory only for what is in them."""
-
-
-def make(folder: int, workers: int, uid: int, gid: int) -> None:
-    """Of so many workers, named by numbers, for that user. ``folder``: an open directory."""
-    for number in range(workers * SETS_PER_WORKER * _FILES_PER_SET):
-        os.mkfifo(str(number), 0o600, dir_fd=folder)
-        os.chown(str(number), uid, gid, dir_fd=folder)
+_KEPT_OPEN = 32
+"""Outputs that are not in use."""
 
 
 class BodyPipes:
-    """Those of one set, which one worker has. Those that were given back last are used last."""
+    """Those of one set, which one worker has. ``folder``: an open directory, the worker's own. Threads share them.
 
-    def __init__(self, number: int) -> None:
-        first = number * _FILES_PER_SET
-        self._free = deque(str(each) for each in range(first, first + PIPES_PER_WORKER))
+    Those that were given back last are used last.
+    """
+
+    def __init__(self, folder: int, number: int) -> None:
+        self._folder = folder
+        self._set = f"in-{number}"
+        self._made = itertools.count()
+        self._free: deque[str] = deque()
 
     def take(self) -> tuple[str, int]:
-        """The path, and the descriptor to write to, which does not block. Raises OSError where all are in use."""
-        for _ in range(len(self._free)):
-            path = self._free.popleft()
-            if not _has_reader(path):
-                return path, _open(path)
+        """The path, and the descriptor to write to, which does not block. Raises OSError."""
+        path = self._take_free() or _make(self._folder, self._set, next(self._made))
+        try:
+            return path, _open(path)
+        except OSError:
             self._free.append(path)
-        raise OSError("all pipes for the bodies of requests are in use")
+            raise
+
+    def _take_free(self) -> str | None:
+        with contextlib.suppress(IndexError):  # other threads take some, too
+            for _ in range(len(self._free)):
+                path = self._free.popleft()
+                if not _has_reader(path):
+                    return path
+                self._free.append(path)
+        return None
 
     def give_back(self, path: str, descriptor: int) -> None:
         """Its reader sees the end of the body."""
@@ -84,30 +90,46 @@ class OutputPipe:
 
 
 class OutputPipes:
-    """Those of one set. Their descriptors stay open from one response to the next."""
+    """As ``BodyPipes``. The descriptors of some stay open from one response to the next."""
 
-    def __init__(self, number: int) -> None:
-        first = number * _FILES_PER_SET + PIPES_PER_WORKER
-        sizes = (OUTPUTS_PER_WORKER - _LARGE) * [0] + _LARGE * [_LARGE_BYTES]
-        self._free = [OutputPipe(str(first + each), size) for each, size in enumerate(sizes)]
+    def __init__(self, folder: int, number: int) -> None:
+        self._folder = folder
+        self._set = f"out-{number}"
+        self._made = itertools.count()
+        self._free: list[OutputPipe] = []
 
-    def take(self) -> OutputPipe | None:
-        """One that is open; None where there is none to be had."""
+    def take(self) -> OutputPipe:
+        """One that is open. Raises OSError."""
         try:
             pipe = self._free.pop()
         except IndexError:
-            return None
-        if pipe.descriptor < 0:
-            try:
+            pipe = self._another()
+        try:
+            if pipe.descriptor < 0:
                 pipe.open()
-            except OSError:  # no descriptor is left
-                self._free.append(pipe)
-                return None
+        except OSError:
+            self._free.append(pipe)
+            raise
         return pipe
+
+    def _another(self) -> OutputPipe:
+        place = next(self._made)
+        size = _LARGE_BYTES if place < _LARGE else 0
+        return OutputPipe(_make(self._folder, self._set, place), size)
 
     def give_back(self, pipe: OutputPipe) -> None:
         """An empty one, whose writer has gone."""
+        if pipe.descriptor >= 0 and len(self._free) >= _KEPT_OPEN:
+            pipe.close()
         self._free.append(pipe)
+
+
+def _make(folder: int, set_name: str, place: int) -> str:
+    """Its path. The worker that had the set before may have made it."""
+    name = f"{set_name}-{place}"
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(name, 0o600, dir_fd=folder)
+    return name
 
 
 def _open(path: str | bytes) -> int:

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from sandbox.http.worker import Worker
 
 READ_BYTES = 1 << 16
-READ_AHEAD = 1 << 20
-"""Bytes of a body that may wait for a guest. A body that fits is read whole before the guest is started."""
 PATIENCE = 0.25
-"""Seconds that a body is waited for; then the guest is started and gets it as it arrives."""
+"""Seconds that a body is waited for, as far as it may wait in memory; then the guest gets it as it arrives."""
 MOST_PIPELINED = 16
 _LINGER_SECONDS = 2.0
 """For a client that still sends to read its answer: bytes that nobody reads would make the kernel take it back."""
+_TOO_MANY = "too many requests at once"
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 
 
@@ -156,7 +155,7 @@ class Connection:
             self._refuse(self._refusal, request)
             return
         waited = self.worker.now - self._pending_since
-        if not request.is_complete and sum(map(len, request.body)) < READ_AHEAD and waited < PATIENCE:
+        if not request.is_complete and sum(map(len, request.body)) < self.worker.share and waited < PATIENCE:
             return
         self._pending = None
         if self.worker.is_ending:
@@ -164,15 +163,14 @@ class Connection:
         self.exchange = GuestExchange(self, request, "HTTP", self.worker.authority)
         if not self.worker.submit(self.exchange):
             self.exchange = None
-            self._refuse(Refusal(503, "too many requests at once"), request)
+            self._refuse(Refusal(503, _TOO_MANY), request)
 
     def _refuse(self, refused: Refusal, request: Request | None = None) -> None:
         request = request or refused.request
-        headers = [("retry-after", b"1")] if refused.status == 503 else []
         is_head = request is not None and request.method == "HEAD"
         self._is_closing = True
         self.worker.log_refusal(self, request, refused.status)
-        self._say(refusal(refused.status, refused.reason, headers, is_head))
+        self._say(refusal(refused.status, refused.reason, is_head))
         self.advance()
 
     def _say(self, text: bytes) -> None:
@@ -253,7 +251,7 @@ class Connection:
         waiting = sum(map(len, request.body)) if request is not None and not request.is_complete else 0
         for later in self._reader.requests:
             waiting += sum(map(len, later.body))
-        return waiting < READ_AHEAD and len(self._reader.requests) < MOST_PIPELINED
+        return waiting < self.worker.share and len(self._reader.requests) < MOST_PIPELINED
 
     def _set_interest(self, interest: int) -> None:
         if interest != self._interest and self.descriptor >= 0:
@@ -296,7 +294,8 @@ class Connection:
         if exchange.is_dead:
             return
         if not exchange.status and now - exchange.started > limits.request_seconds:
-            self._leave(exchange, 504, "the guest did not answer in time")
+            late = (504, "the guest did not answer in time") if exchange.is_begun else (503, _TOO_MANY)
+            self._leave(exchange, *late)
         elif not exchange.request.is_complete and self._has_room() and now - self._since > limits.body_seconds:
             self._leave(exchange, 408, "the body did not come in time")
         elif self.output and now - self._since > limits.body_seconds:

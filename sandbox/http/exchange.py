@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 SEND_AT = 65536
 """Bytes of a response that are sent before the guest has ended, or has run for a while."""
 QUICK_SECONDS = 0.002
-MOST_WAITING = 1 << 20
-"""Bytes that a client has not taken: then the guest waits."""
 MOST_UNANSWERED = 1 << 20
 """Bytes of a body whose status the guest has not told."""
 NO_PIPE = -1
@@ -42,6 +40,8 @@ class GuestExchange:
         self.head = RequestHead(request.method, request.target, scheme, request.authority or authority, request.headers)
         self.writer = ResponseWriter(request.method, request.is_http_1_1, request.keeps_alive)
         self.started = time.monotonic()
+        self.is_begun = False
+        """Its guest runs, or has."""
         self.is_detached = False
         """The thread that runs the guest leads no more: what is written is sent soon."""
         self._pushed_at = 0.0
@@ -65,6 +65,9 @@ class GuestExchange:
         self._is_written = False
         """That pipe has its writer."""
         self._is_output_watched = False
+
+    def begin(self) -> None:
+        self.started, self.is_begun = time.monotonic(), True
 
     # What the guest's thread calls.
 
@@ -129,7 +132,7 @@ class GuestExchange:
 
     def output_path(self) -> bytes:
         self._output = self.connection.worker.outputs.take()
-        return self._output.path if self._output is not None else b""
+        return self._output.path
 
     def output_is_open(self) -> None:
         with self.connection.lock:
@@ -142,7 +145,7 @@ class GuestExchange:
         with connection.lock:
             taken = self._write(data)
             waiting = len(connection.output)
-        if taken > 0 and waiting > MOST_WAITING:
+        if taken > 0 and waiting > connection.worker.share:
             self._wait_for_client()
         return taken
 
@@ -206,7 +209,7 @@ class GuestExchange:
         if self.is_dead:
             self._close_output()
         else:
-            self._watch_output(len(self.connection.output) <= MOST_WAITING)
+            self._watch_output(len(self.connection.output) <= self.connection.worker.share)
 
     def _give_output_back(self) -> None:
         """The guest is gone."""
@@ -255,7 +258,7 @@ class GuestExchange:
         if not self.is_detached:
             connection.worker.step_down()
         poll.register(connection.descriptor, select.POLLOUT)
-        while len(connection.output) > MOST_WAITING // 2 and not self.is_dead:
+        while len(connection.output) > connection.worker.share // 2 and not self.is_dead:
             taken = poll.poll(int(connection.worker.limits.body_seconds * 1000))
             with connection.lock:
                 if taken:
@@ -287,7 +290,7 @@ class GuestExchange:
     def _answer_self(self, status: int, reason: str) -> None:
         self.status = status
         self.writer.keeps_alive = False
-        self.connection.output += refusal(status, reason, [], self.request.method == "HEAD")
+        self.connection.output += refusal(status, reason, self.request.method == "HEAD")
         self.writer.is_begun = self.writer.is_ended = True
 
     def _tell(self, failure: Failure) -> None:

@@ -8,8 +8,9 @@ class HttpLimits(NamedTuple):
 
     workers: int = 1
     """Processes that run guests."""
-    concurrency: int = 64
-    """Requests whose guests run in one worker at the same time; as many more may wait, the rest is answered 503."""
+    concurrency: int = 256
+    """Requests whose guests run in one worker at the same time; as many more may wait, the rest is answered 503.
+    wasmtime reads 512 bodies at the same time, at most."""
     header_bytes: int = 65536
     """Request line and headers together; more: 431."""
     body_bytes: int = 1 << 30

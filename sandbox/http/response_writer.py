@@ -20,6 +20,7 @@ _LOWEST_FINAL = 200
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_DIGITS = 18
+_RETRY = {503: [("retry-after", b"1")]}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -132,10 +133,10 @@ class ResponseWriter:
         return date if self._is_http_1_1 else date + b"connection: keep-alive\r\n"
 
 
-def refusal(status: int, reason: str, headers: list[Item], is_head: bool = False) -> bytes:
+def refusal(status: int, reason: str, is_head: bool = False) -> bytes:
     """An answer of the server's own, after which the connection ends."""
     writer = ResponseWriter("HEAD" if is_head else "GET", is_http_1_1=True, keeps_alive=False)
-    writer.start(status, [("content-type", b"text/plain"), *headers])
+    writer.start(status, [("content-type", b"text/plain"), *_RETRY.get(status, [])])
     writer.write(f"{status} {HTTPStatus(status).phrase}: {reason}\n".encode())
     return writer.end([]) or b""
 

@@ -197,15 +197,15 @@ def _become_worker(service: Service, pipes: int, channel: int, tallies: Tallies)
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.set_process_name(b"wasmlet-http")
-        os.putenv("TOKIO_WORKER_THREADS", str(service.limits.concurrency))  # each may have to wait for a client
+        os.putenv("TOKIO_WORKER_THREADS", "1")  # with more, each body wakes all of them
         gc.set_threshold(_GARBAGE)
         gc.enable()
         listener = _listener(service.listener)
         os.set_blocking(service.listener, False)
         os.fchdir(service.pipes)
-        syscalls.close_descriptors(service.report + 1, [service.code, service.listener, channel])
+        syscalls.close_descriptors(service.report + 1, [service.code, service.listener, service.pipes, channel])
         os.close(service.report)
-        ways = BodyPipes(pipes), OutputPipes(pipes)
+        ways = BodyPipes(service.pipes, pipes), OutputPipes(service.pipes, pipes)
         tally = Tally(tallies, pipes)
         made = worker.Worker(service.guest, service.limits, listener, channel, *ways, tally, service.memory_limit)
         service.close_ways()

@@ -57,8 +57,14 @@ _LAST_HEADERS_SECONDS = 5.0
 _DEFERENCE_SECONDS = 0.002
 """That a connection waits for a worker that has fewer."""
 _EVENTS = 256
-_SPARE_DESCRIPTORS = 320
-"""At most, for guests and the pipes of bodies; but no more than half of those that the process may have."""
+_OWN_DESCRIPTORS = 64
+_DESCRIPTORS_OF_GUEST = 8
+"""Both sides of two pipes, its folders, and some that it opens."""
+_MOST_STANDING_BY = 8
+"""Threads that wait to lead. All of them are woken when one has to."""
+_MOST_HELD = 32 << 20
+"""Bytes of bodies that wait in memory, for guests or for clients, by and large."""
+_LEAST_SHARE, _LARGEST_SHARE = 1 << 16, 1 << 20
 _CHANNEL_BYTES = 16
 
 
@@ -100,7 +106,7 @@ class Worker:
         self._standing_by: set[int] = set()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._connections: set[Connection] = set()
-        self._most_connections = _most_connections()
+        self._most_connections, self._most_guests = _bounds(limits.concurrency)
         self._tally = tally
         self._accepts = True
         """The listener is watched, or will be soon."""
@@ -126,21 +132,30 @@ class Worker:
             os.write(self._channel, STARTED)
             self._ensure_standby()
             self._lead_on()
-            self._stand_by()
+            while True:
+                self._stand_by()
         finally:
             self._die()
 
-    def _stand_by(self) -> NoReturn:
-        """Until it is time to lead, again and again."""
+    def _help(self) -> None:
+        """In every other thread, as long as it is one of those that are wanted."""
+        is_wanted = True
         try:
-            while True:
-                self._standing_by.add(_thread.get_ident())
-                os.read(self._timer.descriptor, 8)
-                if self._lead.acquire(blocking=False):
-                    self._standing_by.discard(_thread.get_ident())
-                    self._take_over()
-        finally:
+            while is_wanted:
+                self._stand_by()
+                is_wanted = len(self._standing_by) < _MOST_STANDING_BY
+        except BaseException:  # noqa: BLE001 - the process ends by it
             self._die()
+
+    def _stand_by(self) -> None:
+        """Until it has led."""
+        self._standing_by.add(_thread.get_ident())
+        while True:
+            os.read(self._timer.descriptor, 8)
+            if self._lead.acquire(blocking=False):
+                self._standing_by.discard(_thread.get_ident())
+                self._take_over()
+                return
 
     def _take_over(self) -> None:
         self._stop_timer()
@@ -157,7 +172,7 @@ class Worker:
 
     def _ensure_standby(self) -> None:
         if not self._standing_by:
-            _thread.start_new_thread(self._stand_by, ())
+            _thread.start_new_thread(self._help, ())
 
     def _die(self) -> NoReturn:
         """A thread ends by an error alone, and takes the process with it."""
@@ -322,13 +337,19 @@ class Worker:
 
     def submit(self, exchange: GuestExchange) -> bool:
         """False where as many run and wait as may."""
-        if len(self._running) + len(self._waiting) >= 2 * self.limits.concurrency:
+        if len(self._running) + len(self._waiting) >= 2 * self._most_guests:
             return False
         self._waiting.append(exchange)
         return True
 
     def _has_room(self) -> bool:
-        return len(self._running) < self.limits.concurrency
+        return len(self._running) < self._most_guests
+
+    @property
+    def share(self) -> int:
+        """Bytes that may wait in memory for one guest, and as many for its client."""
+        share = _MOST_HELD // (len(self._running) + len(self._waiting) + 1)
+        return max(_LEAST_SHARE, min(share, _LARGEST_SHARE))
 
     def _run_waiting(self) -> bool:
         """False once this thread leads no more."""
@@ -344,6 +365,7 @@ class Worker:
 
     def _run(self, exchange: GuestExchange) -> bool:
         self._running.add(exchange)
+        exchange.begin()
         self._start_timer()
         self._lead.release()
         failure = self._guest.serve(exchange, self._memory_limit())
@@ -391,10 +413,13 @@ class Worker:
         os.write(2, text.rstrip("\n").encode(errors="replace") + b"\n")
 
 
-def _most_connections() -> int:
-    """Others wait in the listener's queue: wasmtime ends the process where it cannot have a descriptor."""
+def _bounds(concurrency: int) -> tuple[int, int]:
+    """Connections and guests at most, by the descriptors there are: wasmtime ends the process where it cannot have one.
+    Other connections wait in the listener's queue."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return descriptors - min(_SPARE_DESCRIPTORS, descriptors // 2)
+    spare = min(_OWN_DESCRIPTORS + concurrency * _DESCRIPTORS_OF_GUEST, descriptors // 2)
+    guests = (spare - _OWN_DESCRIPTORS) // _DESCRIPTORS_OF_GUEST
+    return descriptors - spare, max(1, min(concurrency, guests))
 
 
 def fail(channel: int, error: BaseException) -> NoReturn:

@@ -98,6 +98,10 @@ _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC = 1, 2, 3, 4, 1030
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
 _PR_SET_NAME = 15
 
+_S_IFMT, _S_IFIFO = 0o170000, 0o010000
+NAMED_PIPES = Rule((Condition(2, _S_IFMT, (_S_IFIFO,)),))
+"""Of ``mknodat``. A guest needs none, but the process that gives requests to guests does."""
+
 CONDITIONAL: dict[str, Rule | Cases] = {
     # The guest's code was mapped before the fork: from here on no memory becomes executable. That also keeps the C
     # library from loading others out of the container's files, as a resolver's configuration there could have it do.

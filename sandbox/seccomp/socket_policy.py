@@ -9,7 +9,7 @@ own process: the C library's resolver asks by UDP.
 from typing import NamedTuple
 
 from sandbox import network_access
-from sandbox.seccomp.guest_policy import Cases, Condition, Rule
+from sandbox.seccomp.guest_policy import NAMED_PIPES, Cases, Condition, Rule
 
 
 class SocketPolicy(NamedTuple):
@@ -86,6 +86,8 @@ _OF_COMPONENTS = {
 
 TO_SERVE = (*GIVEN_SOCKETS.allowed, "timerfd_settime")
 """Of a worker that gives requests to a component: a thread of it that waits is woken by a timer."""
+MADE_TO_SERVE: dict[str, Rule | Cases] = {"mknodat": NAMED_PIPES}
+"""What bodies go through."""
 
 
 def _asking(policy: SocketPolicy, *answers: str) -> SocketPolicy:
@@ -128,4 +130,5 @@ def policy_of(
 
 def serving(policy: SocketPolicy) -> SocketPolicy:
     """Of a worker whose guests have ``policy``."""
-    return policy._replace(allowed=tuple(dict.fromkeys((*policy.allowed, *TO_SERVE))))
+    allowed = tuple(dict.fromkeys((*policy.allowed, *TO_SERVE)))
+    return SocketPolicy(allowed, {**policy.conditional, **MADE_TO_SERVE})

@@ -19,12 +19,12 @@ import pytest
 
 from cri_server.container_http import VARIABLE
 from cri_server.cri_v1 import api_pb2 as cri
-from sandbox.http.body_pipes import OUTPUTS_PER_WORKER
 from tests.real_node import RealNode, container_config, eventually, real_node
 
 GUEST = "http_minimal"
 _PREFIX = "wasmlet.dev/http-"
 _MEBIBYTE = 1 << 20
+_MANY, _GONE = 200, 128
 _SECONDS = 30
 _DRIPS, _BETWEEN_DRIPS = 50, 0.2
 
@@ -190,22 +190,34 @@ def test_a_head_of_much_writes_it_for_nobody(served: Served) -> None:
     assert served.ask() == (200, b"hello\n")
 
 
-def test_more_answers_at_once_than_pipes(node: RealNode) -> None:
-    """All are begun before one is read on."""
-    size, count = 5_000_000, OUTPUTS_PER_WORKER + 8
-    with serving(node, "many-answers", workers=1, concurrency=count) as served:
-        clients = [served.connect() for _ in range(count)]
-        for client in clients:
-            client.request("GET", f"/bytes?{size}")
-        answers = [client.getresponse() for client in clients]
-        assert [len(answer.read()) for answer in answers] == [size] * count
-        for client in clients:
-            client.close()
+def test_many_slow_bodies_at_once_lose_nothing(node: RealNode) -> None:
+    """All are begun before one goes on: as many handlers run at the same time."""
+    bodies, size, half = [os.urandom(20_000) for _ in range(_MANY)], 1_000_000, 10_000
+    with serving(node, "many", workers=1, concurrency=2 * _MANY) as served, ExitStack() as held:
+        uploads = [held.enter_context(served.socket()) for _ in bodies]
+        downloads = [held.enter_context(served.socket()) for _ in bodies]
+        for connection, body in zip(uploads, bodies, strict=True):
+            connection.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + body[:half])
+        for connection in downloads:
+            connection.sendall(b"GET /bytes?%d HTTP/1.1\r\nHost: a\r\n\r\n" % size)
+        echoes, answers = ([_begun(each) for each in connections] for connections in (uploads, downloads))
+        begun = [echo.read(half) for echo in echoes]
+        for connection, body in zip(uploads, bodies, strict=True):
+            connection.sendall(body[half:])
+        assert [first + echo.read() for first, echo in zip(begun, echoes, strict=True)] == bodies
+        assert all(answer.read() == bytes(size) for answer in answers)
+
+
+def _begun(connection: socket.socket) -> http.client.HTTPResponse:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    assert response.status == 200
+    return response
 
 
 def test_pipes_of_clients_that_went_away_are_used_again(node: RealNode) -> None:
     with serving(node, "gone", workers=1) as served:
-        for number in range(2 * OUTPUTS_PER_WORKER):
+        for number in range(_GONE):
             with served.socket() as connection:
                 connection.sendall(b"GET /bytes?1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 connection.recv(1 + number % 2 * _MEBIBYTE)
@@ -479,6 +491,16 @@ def test_too_many_at_once_are_told_to_come_again(node: RealNode) -> None:
         for connection in held:
             connection.close()
         eventually(lambda: served.ask()[0] == 200)
+
+
+def test_who_has_waited_in_vain_for_a_handler_is_told_to_come_again(node: RealNode) -> None:
+    """No handler has seen the request, whoever sent it: that is no 504."""
+    with serving(node, "waits", workers=1, concurrency=1, request_seconds=1) as served, served.socket() as holder:
+        holder.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        _begun(holder)
+        answer = served.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: " in answer
 
 
 @pytest.mark.parametrize("access", ["none", "outbound"])

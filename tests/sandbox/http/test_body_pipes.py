@@ -5,25 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.http import body_pipes
-from sandbox.http.body_pipes import OUTPUTS_PER_WORKER, OutputPipe, OutputPipes
+from sandbox.http.body_pipes import BodyPipes, OutputPipe, OutputPipes
 
 _MEBIBYTE = 1 << 20
+_MANY = 200
 
 
 @pytest.fixture
-def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OutputPipes:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     folder = os.open(tmp_path, os.O_RDONLY)
-    body_pipes.make(folder, 2, os.getuid(), os.getgid())
-    os.close(folder)
     monkeypatch.chdir(tmp_path)
-    return OutputPipes(1)
+    yield folder
+    os.close(folder)
+
+
+@pytest.fixture
+def outputs(folder: int) -> OutputPipes:
+    return OutputPipes(folder, 1)
 
 
 @pytest.fixture
 def output(outputs: OutputPipes) -> Iterator[OutputPipe]:
     taken = outputs.take()
-    assert taken is not None
     yield taken
     if taken.descriptor >= 0:
         taken.close()
@@ -52,10 +55,45 @@ def test_who_writes_to_a_closed_one_fails_and_the_next_one_does_not(outputs: Out
     assert output.read(10) == b""
 
 
-def test_there_are_so_many_and_no_more(outputs: OutputPipes) -> None:
-    taken = [outputs.take() for _ in range(OUTPUTS_PER_WORKER)]
-    assert len({each.path for each in taken if each is not None}) == OUTPUTS_PER_WORKER
-    assert outputs.take() is None
+def test_there_are_none_before_one_is_taken_and_then_as_many_as_are(tmp_path: Path, outputs: OutputPipes) -> None:
+    assert not list(tmp_path.iterdir())
+    taken = [outputs.take() for _ in range(_MANY)]
+    assert {os.fsdecode(each.path) for each in taken} == {path.name for path in tmp_path.iterdir()}
     for each in taken:
-        assert each is not None
-        each.close()
+        outputs.give_back(each)
+    assert len(list(tmp_path.iterdir())) == _MANY
+    assert sum(each.descriptor >= 0 for each in taken) < _MANY / 2
+    for each in taken:
+        if each.descriptor >= 0:
+            each.close()
+
+
+def test_sets_share_no_pipe(tmp_path: Path, folder: int) -> None:
+    outputs = [OutputPipes(folder, number).take() for number in range(2)]
+    inputs = [BodyPipes(folder, number).take() for number in range(2)]
+    assert len(list(tmp_path.iterdir())) == 4
+    for output in outputs:
+        output.close()
+    for _, descriptor in inputs:
+        os.close(descriptor)
+
+
+def test_who_has_the_set_of_one_that_is_gone_has_its_pipes(folder: int) -> None:
+    (first, descriptor), (second, other) = BodyPipes(folder, 0).take(), BodyPipes(folder, 0).take()
+    assert first == second
+    os.close(descriptor)
+    os.close(other)
+
+
+def test_a_body_is_not_put_where_the_reader_of_another_still_reads(folder: int) -> None:
+    pipes = BodyPipes(folder, 0)
+    path, descriptor = pipes.take()
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    pipes.give_back(path, descriptor)
+    other, descriptor = pipes.take()
+    assert other != path
+    os.close(reader)
+    os.close(descriptor)
+    path_again, descriptor = pipes.take()
+    assert path_again == path
+    os.close(descriptor)

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import pytest
 
-from sandbox.http import body_pipes
 from sandbox.http.body_pipes import BodyPipes
 from sandbox.http.connection import Connection
 from sandbox.http.exchange import GuestExchange
@@ -27,9 +26,10 @@ _PATIENCE_IS_OVER = 1000.0
 class _Worker:
     """What a connection asks of one, without threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: int) -> None:
         self.limits = HttpLimits()
-        self.pipes = BodyPipes(0)
+        self.pipes = BodyPipes(folder, 0)
+        self.share = 1 << 20
         self.epoll = select.epoll()
         self.authority = "localhost"
         self.now = 0.0
@@ -62,12 +62,11 @@ class _Worker:
 @pytest.fixture
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Worker]:
     folder = os.open(tmp_path, os.O_RDONLY)
-    body_pipes.make(folder, 1, os.getuid(), os.getgid())
-    os.close(folder)
     monkeypatch.chdir(tmp_path)
-    worker = _Worker()
+    worker = _Worker(folder)
     yield worker
     worker.epoll.close()
+    os.close(folder)
 
 
 def connect(worker: _Worker) -> tuple[Connection, socket.socket]:

@@ -134,7 +134,7 @@ def test_lengths_that_contradict_each_other_are_refused() -> None:
 
 
 def test_a_refusal_ends_the_connection() -> None:
-    response = parsed(refusal(503, "too many", [("retry-after", b"1")]))
+    response = parsed(refusal(503, "too many"))
     assert (response.status, response.getheader("retry-after")) == (503, "1")
     assert response.getheader("connection") == "close"
     assert response.read() == b"503 Service Unavailable: too many\n"
