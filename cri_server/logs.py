@@ -26,6 +26,22 @@ class _StandardError:
     debug = warning = error = critical = info
 
 
+class _GoneClients(logging.Filter):
+    """gRPC tells of an error where an answer finds nobody, as when a kubelet is restarted: that is none of ours."""
+
+    def __init__(self, least: int) -> None:
+        """``least``: level of what is logged."""
+        super().__init__()
+        self._least = least
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None and kind.__name__ == "ExecuteBatchError":
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args, record.exc_info = "an answer finds nobody: its client has gone", (), None
+        return record.levelno >= self._least
+
+
 def configure(settings: LogSettings) -> None:
     """Also what libraries log through ``logging`` comes out so; our own takes the shorter way."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -40,6 +56,7 @@ def configure(settings: LogSettings) -> None:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *rendering]))
+    handler.addFilter(_GoneClients(max(level, logging.INFO)))
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
 
 

@@ -1,4 +1,5 @@
 import errno
+import importlib
 import io
 import json
 import logging
@@ -72,6 +73,22 @@ def test_machines_get_json_with_the_ids_that_are_bound(logged: Callable[..., str
     line = json.loads(logged(greet, "auto"))
     assert (line["event"], line["level"], line["pod"], line["container"]) == ("hello", "info", "p1", "c1")
     assert line["timestamp"].endswith("Z")
+
+
+def find_nobody() -> None:
+    """As gRPC says it."""
+    cygrpc = importlib.import_module("grpc._cython.cygrpc")
+    try:
+        raise cygrpc.ExecuteBatchError("execute_batch", ())
+    except cygrpc.ExecuteBatchError:
+        logging.getLogger("grpc._cython.cygrpc").exception("raised in core by servicer method")
+
+
+def test_a_client_that_has_gone_is_no_error(logged: Callable[..., str]) -> None:
+    line = json.loads(logged(find_nobody, "json"))
+    assert (line["event"], line["level"]) == ("an answer finds nobody: its client has gone", "info")
+    assert "exception" not in line
+    assert logged(find_nobody, "json", level="warning") == ""
 
 
 def test_people_on_a_terminal_get_a_line_to_read(logged: Callable[..., str]) -> None:
