@@ -103,6 +103,7 @@ func init() { // here, because some of them run others
 		{"shuf", shuf, "[-n COUNT] [-e WORD... | -i FIRST-LAST | FILE]"},
 		{"sleep", sleep, "LENGTH[smhd]..."},
 		{"sort", sortLines, "[-bcdfhMnrsuVz] [-k KEY] [-t SEPARATOR] [-o FILE] [FILE]..."},
+		{"split", split, "[-l LINES | -b BYTES[bkm]] [-a LETTERS] [FILE [PREFIX]]"},
 		{"stat", stat, "[-L] [-c FORMAT] FILE..."},
 		{"strings", stringsMain, "[-n LENGTH] [FILE]..."},
 		{"stty", stty, "[size | -a]"},
