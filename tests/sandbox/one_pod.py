@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def descriptors(pid: int) -> dict[int, str]:
 def connections(pid: int) -> int:
     """Of a pod process, which has a listener besides."""
     return sum(name.startswith("socket:") for name in descriptors(pid).values()) - 1
+
+
+async def at_rest(process: PodProcess) -> None:
+    """Once it has done what it was doing: it answers then."""
+    await process.signal("nobody", signal.SIGTERM)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from sandbox.streamed_guest import ExecutedGuest
 from tests.guests.compiled import compiled_guest, compiled_shim
 from tests.pod_guests import guests_of, spares_of
 from tests.sandbox.conftest import Exits, Node, log_lines
-from tests.sandbox.one_pod import descriptors
+from tests.sandbox.one_pod import at_rest, descriptors
 
 
 def in_container(
@@ -273,7 +273,7 @@ def test_nothing_of_it_stays_open(node: Node) -> None:
 
         await ended(await execute(process, container, "hello"))
         await until(lambda: (len(guests_of(process.pid)), len(spares_of(process.pid))) == (1, 1))
-        await process.signal("nobody", signal.SIGTERM)  # answered by one who has nothing else to do
+        await at_rest(process)
         before, ours = open_files(), descriptors(os.getpid()).items()
         for _ in range(3):
             await ended(await execute(process, container, "hello"))
