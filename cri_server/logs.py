@@ -26,8 +26,12 @@ class _StandardError:
     debug = warning = error = critical = info
 
 
-class _GoneClients(logging.Filter):
-    """gRPC tells of an error where an answer finds nobody, as when a kubelet is restarted: that is none of ours."""
+_UNSENT = "its client has gone, or the answer is too long for a message"
+
+
+class _UnsentAnswers(logging.Filter):
+    """gRPC tells of an error where an answer finds nobody, as when a kubelet is restarted: that is none of ours. It
+    does not say whether that was it; who gets no answer for its length is told so."""
 
     def __init__(self, least: int) -> None:
         """``least``: level of what is logged."""
@@ -38,7 +42,7 @@ class _GoneClients(logging.Filter):
         kind = record.exc_info[0] if record.exc_info else None
         if kind is not None and kind.__name__ == "ExecuteBatchError":
             record.levelno, record.levelname = logging.INFO, "INFO"
-            record.msg, record.args, record.exc_info = "an answer finds nobody: its client has gone", (), None
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {_UNSENT}", (), None
         return record.levelno >= self._least
 
 
@@ -56,7 +60,7 @@ def configure(settings: LogSettings) -> None:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *rendering]))
-    handler.addFilter(_GoneClients(max(level, logging.INFO)))
+    handler.addFilter(_UnsentAnswers(max(level, logging.INFO)))
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
 
 

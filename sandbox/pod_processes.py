@@ -146,9 +146,8 @@ class PodProcesses:
             await asyncio.gather(*attaching)
             return pod
         except BaseException:
-            for each in attaching:
-                each.cancel()
-            await asyncio.gather(*attaching, return_exceptions=True)
+            # Cancelled, it would go on all the same, by a path that may be another pod's then.
+            await asyncio.shield(asyncio.gather(*attaching, return_exceptions=True))
             raise
         finally:
             if placing is not None:

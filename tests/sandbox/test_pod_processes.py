@@ -17,7 +17,7 @@ from sandbox.pod_processes import PodProcesses
 from sandbox.specs import PodSpec
 from tests.prerequisites import require_tool
 from tests.sandbox.conftest import Exits, Node
-from tests.sandbox.one_pod import in_pod, start
+from tests.sandbox.one_pod import in_pod, start, until
 
 
 def test_killing_the_server_side_leaves_the_pod(node: Node) -> None:
@@ -176,6 +176,43 @@ def test_what_was_attached_is_the_pods_network_and_no_other_pods(node: Node) -> 
             pods = [await processes.run(node.pod_spec(), attach) for _ in range(3)]
             assert attached == [os.readlink(f"/proc/{pod.pid}/ns/net") for pod in pods]
             assert len(set(attached)) == 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_who_attaches_a_network_to_a_pod_that_fails_meanwhile_does_it_to_no_other(
+    node: Node, is_cancelled: bool
+) -> None:
+    """What is under way cannot be called back."""
+    seen: list[str] = []
+
+    async def scenario() -> None:
+        async with node.processes() as processes:
+            begun, go_on = asyncio.Event(), asyncio.Event()
+
+            async def connect(path: str) -> None:
+                seen.append(os.readlink(path))
+                begun.set()
+                await go_on.wait()
+                seen.append(os.readlink(path))
+
+            async def attach(path: str) -> None:
+                await asyncio.shield(connecting := asyncio.ensure_future(connect(path)))
+                connecting.result()
+
+            spec = node.pod_spec(hostname="" if is_cancelled else "too long" * 10)
+            running = asyncio.create_task(processes.run(spec, attach))
+            await begun.wait()
+            if is_cancelled:
+                running.cancel()
+            others = [await processes.run(node.pod_spec()) for _ in range(2)]
+            go_on.set()
+            with pytest.raises((SandboxError, asyncio.CancelledError)):
+                await running
+            await until(lambda: len(seen) == 2)
+            assert seen[0] == seen[1]
+            assert seen[0] not in [os.readlink(f"/proc/{other.pid}/ns/net") for other in others]
 
     asyncio.run(scenario())
 
