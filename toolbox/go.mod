@@ -3,6 +3,7 @@ module wasmlet.dev/toolbox
 go 1.26.0
 
 require (
+	github.com/benhoyt/goawk v1.31.0
 	github.com/pmezard/go-difflib v1.0.0
 	golang.org/x/net v0.58.0
 	golang.org/x/term v0.45.0

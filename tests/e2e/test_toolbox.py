@@ -161,7 +161,18 @@ def test_names_are_completed(screen: Screen) -> None:
     screen.shows("/ # echo /tmp/", "/tmp/", "/ #")
 
 
-@pytest.mark.parametrize("command", ["sleep 1000", "while true; do :; done", "cat", "yes > /dev/null", "sleep 9 | cat"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 1000",
+        "while true; do :; done",
+        "cat",
+        "yes > /dev/null",
+        "sleep 9 | cat",
+        "awk '{ print }'",
+        "awk 'BEGIN { for (;;); }'",
+    ],
+)
 def test_a_command_is_interrupted(screen: Screen, command: str) -> None:
     screen.type(command, ENTER)
     screen.shows_somewhere(command)

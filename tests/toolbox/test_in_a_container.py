@@ -60,9 +60,11 @@ def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int
         ("cd /tmp; pwd", 0, ["/tmp"]),
         ("dd if=/dev/zero bs=1K count=2 status=none | wc -c", 0, ["2048"]),
         (
-            """seq 3 | awk '{ s += $1; print | "sort -r" } END { close("sort -r"); "echo 7" | getline n; print s+n}'""",
+            """mkdir /tmp/a && cd /tmp/a && seq 3 | awk '{ s += $1; print > "kept" }
+                END { close("kept"); getline n < "kept"; print s + n > "/dev/stderr" }' 2>&1
+                echo x | cat kept - | awk 1 /dev/stdin""",
             0,
-            ["3", "2", "1", "13"],
+            ["7", "1", "2", "3", "x"],
         ),
     ],
 )

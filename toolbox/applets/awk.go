@@ -1,12 +1,26 @@
 package applets
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
-	"time"
+	"sync"
 
-	"wasmlet.dev/toolbox/awk"
+	"github.com/benhoyt/goawk/interp"
+	"github.com/benhoyt/goawk/lexer"
+	"github.com/benhoyt/goawk/parser"
+
 	"wasmlet.dev/toolbox/program"
+)
+
+const (
+	awkFailed      = 2
+	awkRunsNothing = "system() and pipes to and from commands are not offered in this toolbox: let the shell run them, as in awk ... | sort"
 )
 
 // awkMain runs a program of awk's language: with -F, -v and -f.
@@ -15,37 +29,118 @@ func awkMain(process *program.Process) int {
 	if err != nil {
 		return badUsage(process, err)
 	}
+	if !options.Has("f") && len(operands) == 0 {
+		return usageOf(process)
+	}
 	text, operands, err := awkText(process, options, operands)
 	if err != nil {
 		return process.FailAt(options.Or('f', "-"), err)
 	}
-	if text == "" && !options.Has("f") && len(operands) == 0 && len(process.Args) < 2 {
-		return usageOf(process)
-	}
-	parsed, err := awk.Parse(text)
+	parsed, err := parser.ParseProgram([]byte(text), nil)
 	if err != nil {
 		return process.Fail("%s", err)
 	}
-	return awk.Execute(parsed, awk.Setting{Process: process, Run: runNamed, Time: awkTime}, variablesOf(options), operands)
+	status, err := runAwk(process, parsed, variablesOf(options), operands)
+	if err != nil {
+		complainOfAwk(process, err)
+		return awkFailed
+	}
+	return status
 }
 
-func runNamed(inner *program.Process) int { return runCommand(inner, inner) }
-
-func awkTime(format string, seconds float64, utc bool) string {
-	moment := time.Unix(int64(seconds), 0)
-	if utc {
-		moment = moment.UTC()
+// runAwk lets goawk run a program. It opens files by itself, and knows nothing of the toolbox's commands.
+func runAwk(process *program.Process, parsed *parser.Program, variables, operands []string) (int, error) {
+	if err := awkDirectory.enter(process.Dir); err != nil {
+		return 0, err
 	}
-	return strftime(format, moment)
+	defer awkDirectory.leave()
+	interpreter, err := interp.New(parsed)
+	if err != nil {
+		return 0, err
+	}
+	output := bufio.NewWriter(process.Stdout)
+	config := &interp.Config{
+		Stdin: flushedBefore{process.Stdin, output}, Output: output, Error: process.Stderr,
+		Argv0: process.Name(), Args: withoutDevices(operands), Vars: variables, Environ: namesAndValues(process.Env),
+		NoExec: true, Chars: true,
+	}
+	if process.IsTerminal(1) {
+		config.Output = process.Stdout
+	}
+	return interpreter.ExecuteContext(interruptible{process.Context}, config)
+}
+
+// awkDirectory is the one of the operating system's process, in which goawk opens files: that of all who run it meanwhile.
+var awkDirectory directory
+
+type directory struct {
+	lock  sync.Mutex
+	path  string
+	users int
+}
+
+func (d *directory) enter(path string) error {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	if d.users > 0 && d.path != path {
+		return fmt.Errorf("another awk runs in %s, and all have one directory at a time: wait for it, or run this one there", d.path)
+	}
+	if err := os.Chdir(path); err != nil {
+		return err
+	}
+	d.path = path
+	d.users++
+	return nil
+}
+
+func (d *directory) leave() {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	d.users--
+}
+
+// flushedBefore shows what was written before it waits for more to read.
+type flushedBefore struct {
+	input  io.Reader
+	output *bufio.Writer
+}
+
+func (f flushedBefore) Read(data []byte) (int, error) {
+	f.output.Flush()
+	return f.input.Read(data)
+}
+
+// interruptible seems to be done, so that goawk asks for the reason, once in a thousand instructions: Err lets others run
+// meanwhile, ends the command where it was interrupted, and else says that there is none.
+type interruptible struct{ context.Context }
+
+func (interruptible) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (i interruptible) Err() error {
+	program.Yield(i.Context)
+	return i.Context.Err()
+}
+
+func complainOfAwk(process *program.Process, err error) {
+	var inFile *fs.PathError
+	switch {
+	case errors.As(err, &inFile):
+		process.FailAt(inFile.Path, err)
+	case strings.HasSuffix(err.Error(), "due to NoExec"):
+		process.Fail(awkRunsNothing)
+	default:
+		process.Fail("%s", err)
+	}
 }
 
 // awkText is the program: of files, or the first operand.
 func awkText(process *program.Process, options program.Options, operands []string) (string, []string, error) {
 	files, given := options['f']
 	if !given {
-		if len(operands) == 0 {
-			return "", nil, nil
-		}
 		return operands[0], operands[1:], nil
 	}
 	var text strings.Builder
@@ -62,21 +157,49 @@ func awkText(process *program.Process, options program.Options, operands []strin
 	return text.String(), operands, nil
 }
 
-// variablesOf the options; a separator `t` is a tab.
+// withoutDevices names the standard input as goawk does: a container may have no devices.
+func withoutDevices(operands []string) []string {
+	var names []string
+	for _, name := range operands {
+		if name == "/dev/stdin" {
+			name = "-"
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// variablesOf the options are names, each with its value behind it; a separator `t` is a tab.
 func variablesOf(options program.Options) []string {
-	var variables []string
+	var items []string
 	for _, line := range strings.Split(options['v'], "\n") {
-		if last := len(variables) - 1; strings.Contains(line, "=") {
-			variables = append(variables, line)
+		if last := len(items) - 1; strings.Contains(line, "=") {
+			items = append(items, line)
 		} else if last >= 0 {
-			variables[last] += "\n" + line
+			items[last] += "\n" + line
 		}
 	}
 	if separator, given := options['F']; given {
 		if separator == "t" {
 			separator = `\t`
 		}
-		variables = append(variables, "FS="+separator)
+		items = append(items, "FS="+separator)
+	}
+	variables := namesAndValues(items)
+	for index := 1; index < len(variables); index += 2 {
+		if value, err := lexer.Unescape(variables[index]); err == nil {
+			variables[index] = value
+		}
 	}
 	return variables
+}
+
+// namesAndValues are the names of NAME=value items, each with its value behind it.
+func namesAndValues(items []string) []string {
+	parts := []string{}
+	for _, item := range items {
+		name, value, _ := strings.Cut(item, "=")
+		parts = append(parts, name, value)
+	}
+	return parts
 }

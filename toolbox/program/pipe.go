@@ -79,6 +79,10 @@ func Bare(stream any) any {
 const (
 	slice     = 20 * time.Millisecond
 	callsEach = 16
+
+	// A moment for those who wait for keys and sockets. Go looks for these when no timer has run out: it must not be over
+	// before Go has got there.
+	moment = 100 * time.Microsecond
 )
 
 var (
@@ -100,7 +104,7 @@ func yield(ctx context.Context) {
 		return
 	}
 	if now := time.Now(); now.Sub(began) > slice {
-		time.Sleep(time.Microsecond) // a moment for those who wait for keys and sockets
+		time.Sleep(moment)
 		began = time.Now()
 		awaitRunning(ctx)
 		if ctx != nil && ctx.Err() != nil {
