@@ -7,6 +7,7 @@ a few for those whose guests are just going.
 """
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -140,6 +141,6 @@ def _has_reader(path: str) -> bool:
     """An earlier guest's, which may yet take what is not for it."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno != errno.ENXIO
     return True

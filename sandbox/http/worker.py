@@ -38,7 +38,7 @@ STARTED, RETIRING, FAILED = b"S", b"R", b"F"
 DRAIN = b"D"
 """What it is told. The end of the channel ends it, too."""
 
-_MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000), (1, 0))
+_MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000), (1, 1_000_000))
 """Nanoseconds that a guest may run in the leading thread: after one that took longer, and after one that did not. On a
 busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two. The last is
 for one that is known to wait."""
@@ -104,6 +104,8 @@ class Worker:
         """Until then the timer that runs does for another guest."""
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._standing_by: set[int] = set()
+        self._is_alone = False
+        """No thread can be had that would lead on while a guest runs."""
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._connections: set[Connection] = set()
         self._most_connections, self._most_guests = _bounds(limits.concurrency)
@@ -171,8 +173,12 @@ class Worker:
                 exchange.detach()
 
     def _ensure_standby(self) -> None:
+        self._is_alone = False
         if not self._standing_by:
-            _thread.start_new_thread(self._help, ())
+            try:
+                _thread.start_new_thread(self._help, ())
+            except RuntimeError:  # the pod has as many as it may
+                self._is_alone = True
 
     def _die(self) -> NoReturn:
         """A thread ends by an error alone, and takes the process with it."""
@@ -187,9 +193,11 @@ class Worker:
             leads = self._run_waiting()
 
     def step_down(self) -> None:
-        """The guest in the leading thread, which calls this, is about to wait."""
-        self._fresh_until = 0.0
-        self._timer.set(_NONE)
+        """The guest in the leading thread, which calls this, is about to wait. Another thread may just have begun to
+        lead: then the timer is its own."""
+        if self._lead.acquire(blocking=False):
+            self._timer.set(_NONE)
+            self._lead.release()
 
     def _start_timer(self) -> None:
         now = time.monotonic()
@@ -212,10 +220,11 @@ class Worker:
             self.epoll.unregister(descriptor)
 
     def _wait(self) -> None:
-        for descriptor, events in self.epoll.poll(self._patience(), _EVENTS):
+        handlers = self._handlers
+        happened = [(each, handlers.get(each), events) for each, events in self.epoll.poll(self._patience(), _EVENTS)]
+        for descriptor, handler, events in happened:
             self.now = time.monotonic()
-            handler = self._handlers.get(descriptor)
-            if handler is not None:
+            if handler is not None and handlers.get(descriptor) is handler:  # else it may be another's by now
                 handler(events)
         self.now = time.monotonic()
         if self._defers_until and self.now >= self._defers_until:
@@ -239,7 +248,8 @@ class Worker:
         return min(left, _FLUSH_SECONDS) if self._running else left
 
     def _listen(self) -> None:
-        self.watch(self._listener.fileno(), self._accept)
+        if self._listener.fileno() not in self._handlers:  # a client that goes at once may have made place before
+            self.watch(self._listener.fileno(), self._accept)
         self._tally.tell(len(self._connections))
 
     def _accept(self, events: int) -> None:
@@ -283,13 +293,13 @@ class Worker:
         """Who has connected before is served."""
         if self.is_ending:
             return
-        self.unwatch(self._listener.fileno())
         self._defers_until = 0.0
         before = -1
         while self._accepts and before != len(self._connections):
             before = len(self._connections)
             self._take_connection()
         self._tally.leave()
+        self.unwatch(self._listener.fileno())
         self._listener.close()
         self.is_ending = True
         self.headers_until = self.now + _LAST_HEADERS_SECONDS
@@ -337,13 +347,26 @@ class Worker:
 
     def submit(self, exchange: GuestExchange) -> bool:
         """False where as many run and wait as may."""
-        if len(self._running) + len(self._waiting) >= 2 * self._most_guests:
-            return False
+        if self._is_full():
+            self._forget_dead()
+            if self._is_full():
+                return False
         self._waiting.append(exchange)
         return True
 
+    def _is_full(self) -> bool:
+        return len(self._running) + len(self._waiting) >= 2 * self._most_guests
+
+    def _forget_dead(self) -> None:
+        """Those that wait for a guest, and whose clients wait no more."""
+        for exchange in [each for each in self._waiting if each.is_dead]:
+            self._waiting.remove(exchange)
+            self._finish(exchange)
+
     def _has_room(self) -> bool:
-        return len(self._running) < self._most_guests
+        if self._is_alone:
+            self._ensure_standby()
+        return not self._is_alone and len(self._running) < self._most_guests
 
     @property
     def share(self) -> int:

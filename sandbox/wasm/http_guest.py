@@ -125,9 +125,18 @@ class HttpGuest:
         return self._failure(error) if error else None
 
     def _config(self, scope: HttpScope) -> Any:
-        library, prepared = self._library, self._prepared
-        base = library.base
+        """Raises OSError."""
+        base = self._library.base
         config = base.wasi_config_new()
+        try:
+            self._fill(config, scope)
+        except BaseException:
+            base.wasi_config_delete(config)
+            raise
+        return config
+
+    def _fill(self, config: Any, scope: HttpScope) -> None:
+        base, prepared = self._library.base, self._prepared
         base.wasi_config_set_argv(config, prepared.words.length, prepared.words.array)
         base.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
         base.wasi_config_inherit_stderr(config)
@@ -136,7 +145,6 @@ class HttpGuest:
             base.wasi_config_preopen_dir(config, host, path, writable)
         self._give_body(config, scope.exchange)
         self._take_body(config, scope)
-        return config
 
     def _give_body(self, config: Any, exchange: Exchange) -> None:
         body = exchange.body()

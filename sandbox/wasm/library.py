@@ -82,6 +82,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_context_set_wasi": (Pointer, (Pointer, Pointer)),
     "wasmtime_context_set_wasi_http": (None, (Pointer,)),
     "wasi_config_new": (Pointer, ()),
+    "wasi_config_delete": (None, (Pointer,)),
     "wasi_config_set_argv": (ctypes.c_bool, (Pointer, Size, Pointer)),
     "wasi_config_set_env": (ctypes.c_bool, (Pointer, Size, Pointer, Pointer)),
     "wasi_config_inherit_stdin": (None, (Pointer,)),

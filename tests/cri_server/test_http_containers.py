@@ -4,13 +4,15 @@ import http.client
 import io
 import json
 import os
+import resource
 import select
 import signal
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -501,6 +503,44 @@ def test_who_has_waited_in_vain_for_a_handler_is_told_to_come_again(node: RealNo
         answer = served.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nretry-after: " in answer
+
+
+def test_who_waits_for_a_handler_no_more_takes_no_place(node: RealNode) -> None:
+    with serving(node, "left", workers=1, concurrency=1) as served, served.socket() as holder:
+        holder.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        echo = _begun(holder)
+        with served.socket() as impatient:
+            impatient.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert served.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+            impatient.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with served.socket() as next_one:
+            next_one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert not select.select([next_one], [], [], 0.5)[0]
+            holder.sendall(b"0\r\n\r\n")
+            assert echo.read() == b"x"
+            assert read_one(next_one) == b"hello\n"
+
+
+def test_a_request_for_which_no_descriptor_is_left_takes_none(node: RealNode) -> None:
+    with serving(node, "scarce", workers=1) as served:
+        (worker,) = _workers(served)
+        assert served.ask("/echo", "POST", b"x") == (200, b"x")
+        before, least = resource.prlimit(worker, resource.RLIMIT_NOFILE), _descriptors(worker)
+        for more in range(1, 9):
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (least + more, before[1]))
+            with served.socket() as connection:
+                connection.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+                connection.settimeout(1)
+                with suppress(OSError):
+                    connection.recv(1)
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+        assert served.ask("/echo", "POST", b"x") == (200, b"x")
+        assert _workers(served) == [worker]
+        eventually(lambda: _descriptors(worker) <= least + 2)
+
+
+def _descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 @pytest.mark.parametrize("access", ["none", "outbound"])

@@ -97,3 +97,20 @@ def test_a_body_is_not_put_where_the_reader_of_another_still_reads(folder: int) 
     path_again, descriptor = pipes.take()
     assert path_again == path
     os.close(descriptor)
+
+
+def test_a_pipe_is_not_used_while_it_is_not_known_who_reads_from_it(
+    folder: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipes, real = BodyPipes(folder, 0), os.open
+    path, descriptor = pipes.take()
+    pipes.give_back(path, descriptor)
+
+    def without_descriptors(path: str, flags: int, *rest: int) -> int:
+        monkeypatch.setattr(os, "open", real)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "open", without_descriptors)
+    other, descriptor = pipes.take()
+    assert other != path
+    os.close(descriptor)
