@@ -26,7 +26,8 @@ func split(process *program.Process) int {
 		prefix, operands = operands[1], operands[:1]
 	}
 	cut := &cutter{process: process, prefix: prefix, letters: letters, most: most, bytes: options.Has("b")}
-	return eachInput(process, operands, func(_ string, input io.Reader) error { return cut.all(bufio.NewReader(input)) })
+	status := eachInput(process, operands, func(_ string, input io.Reader) error { return cut.all(bufio.NewReader(input)) })
+	return max(status, cut.status)
 }
 
 var units = map[byte]int64{'b': 512, 'k': 1 << 10, 'm': 1 << 20}
@@ -47,6 +48,7 @@ type cutter struct {
 	most    int64
 	bytes   bool
 	made    int
+	status  int // of the files that it makes
 }
 
 func (c *cutter) all(input *bufio.Reader) error {
@@ -58,18 +60,23 @@ func (c *cutter) all(input *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		file, err := c.process.Open(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-		if err != nil {
-			return err
-		}
-		err = c.part(file, input)
-		if closed := file.Close(); err == nil {
-			err = closed
-		}
-		if err != nil {
-			return err
+		if err := c.file(name, input); err != nil {
+			c.status = c.process.FailAt(name, err)
+			return nil
 		}
 	}
+}
+
+func (c *cutter) file(name string, input *bufio.Reader) error {
+	file, err := c.process.Open(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	err = c.part(file, input)
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // name of the next file: its number, in letters.

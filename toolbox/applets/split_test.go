@@ -28,6 +28,13 @@ func TestSplit(t *testing.T) {
 			t.Errorf("%s: %q, not %q", words, all, expected)
 		}
 	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "xaa"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(dir, "1\n", "split"); got.status != 1 || got.err != "split: xaa: Is a directory\n" {
+		t.Errorf("%+v", got)
+	}
 	got := run(t.TempDir(), strings.Repeat("line\n", 27), "split", "-l", "1", "-a", "1")
 	if got.status != 1 || !strings.Contains(got.err, "There are no more names of that length") {
 		t.Errorf("%+v", got)
