@@ -104,8 +104,6 @@ class Worker:
         """Until then the timer that runs does for another guest."""
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._standing_by: set[int] = set()
-        self._is_alone = False
-        """No thread can be had that would lead on while a guest runs."""
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._connections: set[Connection] = set()
         self._most_connections, self._most_guests = _bounds(limits.concurrency)
@@ -173,12 +171,8 @@ class Worker:
                 exchange.detach()
 
     def _ensure_standby(self) -> None:
-        self._is_alone = False
         if not self._standing_by:
-            try:
-                _thread.start_new_thread(self._help, ())
-            except RuntimeError:  # the pod has as many as it may
-                self._is_alone = True
+            _thread.start_new_thread(self._help, ())
 
     def _die(self) -> NoReturn:
         """A thread ends by an error alone, and takes the process with it."""
@@ -364,9 +358,7 @@ class Worker:
             self._finish(exchange)
 
     def _has_room(self) -> bool:
-        if self._is_alone:
-            self._ensure_standby()
-        return not self._is_alone and len(self._running) < self._most_guests
+        return len(self._running) < self._most_guests
 
     @property
     def share(self) -> int:

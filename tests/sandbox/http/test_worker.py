@@ -1,12 +1,11 @@
 """A worker's events without its guests: what it does between them."""
 
-import _thread
 import os
 import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -92,17 +91,6 @@ def test_what_has_happened_to_a_descriptor_before_it_was_another_is_not_told_to_
     worker.unwatch(second[0])
     for descriptor in (*first, *second):
         os.close(descriptor)
-
-
-def test_no_guest_is_run_while_nobody_could_lead_on(made: _Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_thread, "start_new_thread", refuse)
-    made.worker._ensure_standby()
-    assert not made.worker._has_room()
-    monkeypatch.setattr(_thread, "start_new_thread", lambda *arguments: 1)
-    assert made.worker._has_room()
 
 
 def test_who_steps_down_leaves_the_timer_of_another_that_leads_alone(made: _Made) -> None:
