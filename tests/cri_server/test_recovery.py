@@ -238,8 +238,9 @@ def test_a_pod_process_without_a_record_is_ended(node: Run) -> None:
 
 def test_what_was_in_the_trash_is_deleted(node: Run) -> None:
     async def scenario(node: Node) -> None:
+        await node.stop()
         Path(node.paths.trash, "left", "below").mkdir(parents=True)
-        await node.restart()
+        await node.start()
         await until(lambda: not os.listdir(node.paths.trash))
 
     node(scenario)

@@ -171,7 +171,9 @@ def test_a_shell_in_a_terminal(terminal: Terminal, transport: str) -> None:
         screen.resize(100, 30)
         screen.type("until [ $COLUMNS = 100 ]; do sleep 0.1; done; stty size; sleep 4321", ENTER)
         screen.shows("30 100")
-        screen.type(control("c"), "echo $?", ENTER)
+        screen.type(control("c"))
+        screen.shows("30 100", "^C", "/ #")  # what is typed before is echoed where the command left off
+        screen.type("echo $?", ENTER)
         screen.shows("/ # echo $?", "130", "/ #")
         screen.type("exit 3", ENTER)
         assert screen.ends() == 1
