@@ -70,7 +70,7 @@ def _side_by_side(in_front: Session, behind: Session) -> dict[Session, int]:
     with tempfile.TemporaryFile() as output:
         behind.start(output=output)
         in_front.start()
-        signal.signal(signal.SIGTERM, lambda *_: (in_front.interrupt(), behind.interrupt()))
+        signal.signal(signal.SIGTERM, lambda *_: _interrupt(in_front, behind))
         exit_codes = {session: session.wait() for session in (in_front, behind)}
         output.seek(0)
         shutil.copyfileobj(output, sys.stdout.buffer)
@@ -86,10 +86,15 @@ def _verdict(session: Session, exit_code: int) -> str:
     if not (chance and os.environ.get(_RETRY) == "1"):
         return "FAILED"
     print(f"{session.name}: run once more: {', '.join(failed)}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: session.interrupt())
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt(session))
     session.start("--last-failed", "--last-failed-no-failures=none")
     again = session.wait() != pytest.ExitCode.OK
     return "FAILED, twice" if again else f"passed, and UNSTABLE, for they failed at first: {', '.join(failed)}"
+
+
+def _interrupt(*sessions: Session) -> None:
+    for session in sessions:
+        session.interrupt()
 
 
 def _leave_it_to_them(*_: object) -> None:
