@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from sandbox.errors import NotSupported
-from sandbox.network import bridge_device, forwarding, ipv6
+from sandbox.network import bridge_device, forward_chain, forwarding, ipv6
 from sandbox.network.address_translation import AddressTranslation, find_translation
 from sandbox.network.addresses import Network
 from sandbox.network.bridge_device import Device
@@ -83,6 +83,7 @@ class HostBridge:
             translation.remove()
             translation.close()
         self._translation = None
+        forward_chain.forget(self.name)
         bridge_device.delete_ports(self.name, set())
         bridge_device.delete_interfaces([self.name])
 
@@ -107,6 +108,7 @@ class HostBridge:
             self._warn("the kernel has no nf_tables and there is no iptables", "install one of them")
         else:
             self._translation.apply(ranges)
+        forward_chain.let_pass(self.name, sorted({network.version for network in ranges}))
 
     def _warn(self, cause: str, remedy: str) -> None:
         if not self._warned:

@@ -169,10 +169,10 @@ class Iptables:
         """The chain has these rules afterwards and no others; if one ``presupposed`` is missing, all is as it was."""
         change = _change([*_checks(presupposed), f":{chain} - [0:0]", *(" ".join(["-A", *rule]) for rule in rules)])
         if not self._kept[version].has_done(change):
-            _execute([self._restore(version), "-w", str(_WAIT_SECONDS), "--noflush"], change)
+            execute([self._restore(version), "-w", str(_WAIT_SECONDS), "--noflush"], change)
 
     def _run(self, version: int, table: str, *arguments: str) -> str:
-        return _execute([self._program(version), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
+        return execute([self._program(version), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
 
     def _program(self, version: int) -> str:
         return f"{self._folder}/{_FAMILIES[version]}{self._variant}"
@@ -199,7 +199,8 @@ def _change(lines: Iterable[str]) -> str:
     return "\n".join(["*nat", *lines, "COMMIT", ""])
 
 
-def _execute(command: Sequence[str], text: str = "") -> str:
+def execute(command: Sequence[str], text: str = "") -> str:
+    """The output; ``text``: the input. Blocks. Raises OSError."""
     finished = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise OSError(f"{shlex.join(command)}: {finished.stderr.strip()}")
