@@ -268,7 +268,7 @@ def _supervise(
 
 
 def _close_ways_of_worker(spec: GuestSpec, prepared: guest.Prepared, handler: HttpGuest) -> None:
-    for address in (prepared.loaded.engine.proc_exit.code, *handler.code()):
+    for address in (prepared.loaded.engine.proc_exit.code, *handler.linker.code()):
         syscalls.seal_code(address)
     policy = policy_of(spec.network, spec.opens_sockets, spec.calls_http, False)
     next(made for known, made in _WORKER_FILTERS if known is policy).install()

@@ -6,7 +6,6 @@ that has gone, and ends what takes too long. The connection's lock keeps them ap
 
 import errno
 import os
-import select
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -29,8 +28,6 @@ MOST_UNANSWERED = 1 << 20
 """Bytes of a body whose status the guest has not told."""
 NO_PIPE = -1
 _BAD_GATEWAY, _SERVER_ERROR = 502, 500
-_GONE = -errno.EPIPE
-_TOO_MUCH = -errno.EFBIG
 
 
 class GuestExchange:
@@ -61,7 +58,7 @@ class GuestExchange:
         self._is_read = False
         """The pipe has its reader."""
         self._output: OutputPipe | None = None
-        """Which the guest writes the response's body to; without one it calls ``write``."""
+        """Which the guest writes the response's body to."""
         self._is_written = False
         """That pipe has its writer."""
         self._is_output_watched = False
@@ -140,28 +137,19 @@ class GuestExchange:
             if self.is_dead:
                 self._close_output()
 
-    def write(self, data: bytes) -> int:
-        connection = self.connection
-        with connection.lock:
-            taken = self._write(data)
-            waiting = len(connection.output)
-        if taken > 0 and waiting > connection.worker.share:
-            self._wait_for_client()
-        return taken
-
-    def _write(self, data: bytes) -> int:
-        """Under the lock."""
+    def _write(self, data: bytes) -> bool:
+        """Of the response's body; False where no more of it is taken. Under the lock."""
         if self.is_dead or self.writer.is_ended:
-            return _GONE
+            return False
         if not self.writer.write(data):
             self.is_broken = True
-            return _TOO_MUCH
+            return False
         if self._answer is None:
             self._unanswered += len(data)
-            return len(data) if self._unanswered <= MOST_UNANSWERED else _TOO_MUCH
+            return self._unanswered <= MOST_UNANSWERED
         if self.writer.waiting_bytes >= SEND_AT or self._is_early():
             self._push()
-        return len(data)
+        return True
 
     def _drain(self) -> None:
         """Take all that the guest has written, while it does not write. Under the lock."""
@@ -174,7 +162,7 @@ class GuestExchange:
         if output is None or output.descriptor < 0:
             return 0
         data = output.read(SEND_AT)
-        if data and self._write(data) < 0:
+        if data and not self._write(data):
             self._close_output()
         return len(data)
 
@@ -251,20 +239,6 @@ class GuestExchange:
         self._pushed_at = time.monotonic()
         self.connection.output += self.writer.take()
         self.connection.send()
-
-    def _wait_for_client(self) -> None:
-        """Until it has taken something; a client that takes nothing for long is cut off."""
-        connection, poll = self.connection, select.poll()
-        if not self.is_detached:
-            connection.worker.step_down()
-        poll.register(connection.descriptor, select.POLLOUT)
-        while len(connection.output) > connection.worker.share // 2 and not self.is_dead:
-            taken = poll.poll(int(connection.worker.limits.body_seconds * 1000))
-            with connection.lock:
-                if taken:
-                    connection.send()
-                else:
-                    connection.abort()
 
     def end(self, failure: Failure | None) -> None:
         """The guest has ended: what it has left undone is done for it."""

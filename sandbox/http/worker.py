@@ -38,11 +38,10 @@ STARTED, RETIRING, FAILED = b"S", b"R", b"F"
 DRAIN = b"D"
 """What it is told. The end of the channel ends it, too."""
 
-_MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000), (1, 1_000_000))
+_MOMENTS = ((1_000_000, 1_000_000), (8_000_000, 8_000_000))
 """Nanoseconds that a guest may run in the leading thread: after one that took longer, and after one that did not. On a
-busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two. The last is
-for one that is known to wait."""
-_SHORT, _LONG, _NONE = range(3)
+busy machine also a quick one may wait for a processor, and to change threads then makes it wait for two."""
+_SHORT, _LONG = range(2)
 _FRESH_SECONDS = (0.0, 0.004)
 """That a timer may have run before a guest is started: to set it for each one would cost what a quick one takes."""
 _SWEEP_SECONDS = 0.25
@@ -185,13 +184,6 @@ class Worker:
         while leads:
             self._wait()
             leads = self._run_waiting()
-
-    def step_down(self) -> None:
-        """The guest in the leading thread, which calls this, is about to wait. Another thread may just have begun to
-        lead: then the timer is its own."""
-        if self._lead.acquire(blocking=False):
-            self._timer.set(_NONE)
-            self._lead.release()
 
     def _start_timer(self) -> None:
         now = time.monotonic()

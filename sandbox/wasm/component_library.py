@@ -13,8 +13,6 @@ HostCall = ctypes.CFUNCTYPE(Pointer, Pointer, Pointer, Pointer, Pointer, Size, P
 """Data, context, type, arguments and their number, results and their number; returns an error or None."""
 Destructor = ctypes.CFUNCTYPE(Pointer, Pointer, Pointer, ctypes.c_uint32)
 """Data, context, representation; returns an error or None."""
-OutputCall = ctypes.CFUNCTYPE(ctypes.c_ssize_t, Pointer, Pointer, Size)
-"""Data, bytes and their number; returns how many were taken, or a negative error number."""
 
 _KEEPING: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasmtime_component_get_export_index": (Pointer, (Pointer, Pointer, Text, Size)),
@@ -59,7 +57,6 @@ _KEEPING: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "wasi_config_set_stdin_bytes": (None, (Pointer, Pointer)),
     "wasi_config_set_stdin_file": (ctypes.c_bool, (Pointer, Text)),
     "wasi_config_set_stdout_file": (ctypes.c_bool, (Pointer, Text)),
-    "wasi_config_set_stdout_custom": (None, (Pointer, OutputCall, Pointer, Pointer)),
 }
 
 _GIVING_AWAY: dict[str, tuple[Any, tuple[Any, ...]]] = {

@@ -34,7 +34,7 @@ class Exchange(Protocol):
         """The pipe has a reader from now on."""
 
     def output_path(self) -> bytes:
-        """A pipe that the response's body goes through; empty where it is to be given to ``write``."""
+        """A pipe that the response's body goes through; empty where there is none."""
 
     def output_is_open(self) -> None:
         """The pipe has a writer from now on."""
@@ -53,9 +53,6 @@ class Exchange(Protocol):
 
     def begin_body(self) -> None:
         """What comes is the body of a response. One that was written before, but not given as the answer, is none."""
-
-    def write(self, data: bytes) -> int:
-        """Of the response's body. Bytes taken, which is all of them, or a negative error number."""
 
     def finish(self, trailers: list[Item]) -> bool:
         """The body is complete. False where it is not what the headers have promised."""
@@ -95,9 +92,6 @@ class NoExchange:
 
     def begin_body(self) -> None:
         return
-
-    def write(self, data: bytes) -> int:
-        return len(data)
 
     def finish(self, trailers: list[Item]) -> bool:
         return True

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
 from sandbox.wasm import socket_grant
-from sandbox.wasm.address_space import bytes_at
-from sandbox.wasm.component_library import ComponentLibrary, OutputCall
+from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.component_values import VALUE_BYTES, Value
 from sandbox.wasm.guest import Prepared
 from sandbox.wasm.http_exchange import Exchange, NoExchange
@@ -24,8 +23,6 @@ INTERFACE = b"wasi:http/incoming-handler@0.2.0"
 """Any 0.2.x of it."""
 _HANDLE = b"handle"
 _NO_LIMIT = -1
-_FAILED = -5
-"""EIO, to a guest that writes where nobody listens any more."""
 _FUNCTION, _ARGUMENTS = VALUE_BYTES, 2 * VALUE_BYTES
 """Offsets in the room of a request, which begins with its instance."""
 _Room = ctypes.c_uint64 * 16
@@ -53,12 +50,7 @@ class HttpGuest:
         self._code = prepared.loaded.code
         self._engine = prepared.loaded.engine.pointer
         self._prepared = prepared
-        self._output = OutputCall(self._take_output)
         self._handle = self._find_handle()
-
-    def code(self) -> list[int]:
-        """As of the linker."""
-        return [int(ctypes.cast(self._output, ctypes.c_void_p).value or 0), *self.linker.code()]
 
     def try_instance(self, memory_limit: int) -> None:
         """Make one and throw it away, after the fork: also so that the first request finds all pages in place.
@@ -144,7 +136,7 @@ class HttpGuest:
         for host, path, writable in prepared.preopens:
             base.wasi_config_preopen_dir(config, host, path, writable)
         self._give_body(config, scope.exchange)
-        self._take_body(config, scope)
+        self._take_body(config, scope.exchange)
 
     def _give_body(self, config: Any, exchange: Exchange) -> None:
         body = exchange.body()
@@ -157,19 +149,12 @@ class HttpGuest:
             self._library.wasm_byte_vec_new(ctypes.addressof(vector), len(body), body)
             self._library.wasi_config_set_stdin_bytes(config, ctypes.addressof(vector))
 
-    def _take_body(self, config: Any, scope: HttpScope) -> None:
-        path = scope.exchange.output_path()
-        if path and self._library.wasi_config_set_stdout_file(config, path):
-            scope.exchange.output_is_open()
-        else:
-            self._library.wasi_config_set_stdout_custom(config, self._output, scope.context, None)
-
-    def _take_output(self, context: int, data: int, size: int) -> int:
-        try:
-            return self.linker.scopes[context].exchange.write(bytes_at(data, size))
-        except BaseException as error:  # noqa: BLE001 - wasmtime is told by a number
-            self.linker.scopes[context].failure = error
-            return _FAILED
+    def _take_body(self, config: Any, exchange: Exchange) -> None:
+        path = exchange.output_path()
+        if path:
+            if not self._library.wasi_config_set_stdout_file(config, path):
+                raise OSError("the pipe of a response's body cannot be opened")
+            exchange.output_is_open()
 
     def _failure(self, error: Any) -> Failure:
         status = ctypes.c_int()

@@ -77,7 +77,6 @@ class HttpLinker:
                     lower(scope, value, results)
                 return None
             except BaseException as error:  # noqa: BLE001 - it goes through wasmtime to who called the guest
-                scope.failure = error
                 return library.error_new(f"{name}: {type(error).__name__}: {error}".encode())
 
         return call

@@ -11,11 +11,11 @@ _Word = ctypes.c_uint64
 
 
 class HttpScope:
-    """``context``: of the store. ``failure``: what went wrong in a function of the host, for the log."""
+    """``context``: of the store."""
 
     __slots__ = (
         *("_calls", "_client", "_next", "_room"),
-        *("context", "exchange", "failure", "network", "resources", "room", "streams"),
+        *("context", "exchange", "network", "resources", "room", "streams"),
     )
 
     def __init__(
@@ -28,7 +28,6 @@ class HttpScope:
         self._client: Client | None = None
         self.network = network
         """What the pod lets it do, one of ``network_access.ALL``."""
-        self.failure: BaseException | None = None
         self.resources: dict[int, Any] = {}
         self._room = _Word()
         self.room = ctypes.addressof(self._room)

@@ -4,7 +4,7 @@ The C API gives a list of bytes as an array of values, 32 bytes for each: to mov
 of the host's own would be of another type than those of files and sockets. But a resource that wasmtime has made may be
 returned by a function of the host. So a small component of wasmlet's own, in the same store as the guest, asks the
 store's WASI context for its standard streams and hands them out: the standard input, which is memory or a pipe, is the
-request's body; the standard output, which calls the host with whole pieces, takes the response's. What the guest itself
+request's body; the standard output, which is a pipe, takes the response's. What the guest itself
 writes to its standard output and error goes to the latter, the one output of the context that is left.
 """
 

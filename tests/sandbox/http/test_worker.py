@@ -1,7 +1,6 @@
 """A worker's events without its guests: what it does between them."""
 
 import os
-import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,14 +90,3 @@ def test_what_has_happened_to_a_descriptor_before_it_was_another_is_not_told_to_
     worker.unwatch(second[0])
     for descriptor in (*first, *second):
         os.close(descriptor)
-
-
-def test_who_steps_down_leaves_the_timer_of_another_that_leads_alone(made: _Made) -> None:
-    worker = made.worker
-    worker._lead.acquire()
-    worker.step_down()
-    assert not select.select([worker._timer.descriptor], [], [], 0.05)[0]
-    worker._lead.release()
-    worker.step_down()
-    for _ in range(2):  # who was told while it could not lead is told again
-        os.read(worker._timer.descriptor, 8)
