@@ -268,8 +268,7 @@ class GuestExchange:
         self.writer.is_begun = self.writer.is_ended = True
 
     def _tell(self, failure: Failure) -> None:
-        how = "trapped" if failure.exit_code is None else f"exited with {failure.exit_code}"
-        self.connection.worker.complain(f"{self._name()}: the guest {how}: {failure.text}")
+        self.connection.worker.complain(f"{self._name()}: the guest {failure.how}: {failure.text}")
 
     def _name(self) -> str:
         return f"{self.request.method} {self.request.target[:200]!r}"

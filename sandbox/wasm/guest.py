@@ -245,13 +245,18 @@ def _wasi_config(library: Library, prepared: Prepared) -> Any:
     library.wasi_config_inherit_stdin(config)
     library.wasi_config_inherit_stdout(config)
     library.wasi_config_inherit_stderr(config)
+    preopen(library, config, prepared)
+    socket_grant.grant(library, config, prepared.loaded.engine.socket_flags, prepared.network)
+    return config
+
+
+def preopen(library: Library, config: Any, prepared: Prepared) -> None:
+    """Raises StartFailure."""
     for host, path, writable in prepared.preopens:
         if not library.wasi_config_preopen_dir(config, host, path, writable):
             raise StartFailure(
-                f"directory {os.fsdecode(path)} cannot be opened by the container's user: let the user enter it"
+                f"directory {os.fsdecode(path)} cannot be opened: see that it is there, or let more files be open"
             )
-    socket_grant.grant(library, config, prepared.loaded.engine.socket_flags, prepared.network)
-    return config
 
 
 def _instantiate_module(prepared: Prepared, context: Any, listeners: list[int], questions: int) -> tuple[int, ...]:

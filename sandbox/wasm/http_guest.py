@@ -11,7 +11,7 @@ from sandbox.errors import StartFailure
 from sandbox.wasm import socket_grant
 from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.component_values import VALUE_BYTES, Value
-from sandbox.wasm.guest import Prepared
+from sandbox.wasm.guest import Prepared, preopen
 from sandbox.wasm.http_exchange import Exchange, NoExchange
 from sandbox.wasm.http_linker import HttpLinker
 from sandbox.wasm.http_scope import HttpScope
@@ -31,8 +31,8 @@ _Room = ctypes.c_uint64 * 16
 class Failure(NamedTuple):
     """How a guest ended that did not return."""
 
-    exit_code: int | None
-    """What it gave to ``wasi:cli/exit``; None: it trapped."""
+    how: str
+    """As in: the guest trapped."""
     text: str
 
 
@@ -63,7 +63,10 @@ class HttpGuest:
 
     def serve(self, exchange: Exchange, memory_limit: int) -> Failure | None:
         """Run an instance to its end. ``memory_limit``: bytes of each memory; 0: none."""
-        return self._with_scope(exchange, memory_limit, self._run)
+        try:
+            return self._with_scope(exchange, memory_limit, self._run)
+        except (OSError, StartFailure) as error:
+            return Failure("cannot be instantiated", str(error))
 
     def _with_scope(
         self, exchange: Exchange, memory_limit: int, use: Callable[[HttpScope], Failure | None]
@@ -76,8 +79,6 @@ class HttpGuest:
         scope = scopes[context] = self._scope(context, exchange)
         try:
             return use(scope)
-        except OSError as error:
-            return Failure(None, str(error))
         finally:
             scope.close()
             library.store_delete(store)
@@ -117,7 +118,7 @@ class HttpGuest:
         return self._failure(error) if error else None
 
     def _config(self, scope: HttpScope) -> Any:
-        """Raises OSError."""
+        """Raises OSError, StartFailure."""
         base = self._library.base
         config = base.wasi_config_new()
         try:
@@ -133,8 +134,7 @@ class HttpGuest:
         base.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
         base.wasi_config_inherit_stderr(config)
         socket_grant.grant(base, config, prepared.loaded.engine.socket_flags, prepared.network)
-        for host, path, writable in prepared.preopens:
-            base.wasi_config_preopen_dir(config, host, path, writable)
+        preopen(base, config, prepared)
         self._give_body(config, scope.exchange)
         self._take_body(config, scope.exchange)
 
@@ -160,7 +160,7 @@ class HttpGuest:
         status = ctypes.c_int()
         exited = self._library.error_exit_status(error, ctypes.addressof(status))
         text = reason_first(self._library.take_error(error))
-        return Failure(status.value & 0xFF if exited else None, text)
+        return Failure(f"exited with {status.value & 0xFF}" if exited else "trapped", text)
 
     def _find_handle(self) -> Any:
         find = self._library.component_get_export_index

@@ -537,6 +537,7 @@ def test_a_request_for_which_no_descriptor_is_left_takes_none(node: RealNode) ->
         assert served.ask("/echo", "POST", b"x") == (200, b"x")
         assert _workers(served) == [worker]
         eventually(lambda: _descriptors(worker) <= least + 2)
+        eventually(lambda: "POST '/echo': the guest cannot be instantiated: the pipe of a re" in served.log())
 
 
 def _descriptors(pid: int) -> int:
