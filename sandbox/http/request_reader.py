@@ -10,6 +10,10 @@ import httptools
 from sandbox.wasm.http_fields import FORBIDDEN, Item
 
 _HTTP_1_0, _HTTP_1_1 = "1.0", "1.1"
+_USUAL_METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"PATCH ")
+_METHOD = re.compile(rb"[\r\n]*(?:([-!#$%&'*+.^_`|~0-9A-Za-z]+)(?: |\Z)|\Z)")
+_SOME_METHOD = b"POST"
+"""The parser knows a list of methods. Any that it does not read otherwise than this one."""
 _AUTHORITY_END = re.compile("[/?#]")
 _AUTHORITY = re.compile(r"(?:\[[-A-Za-z0-9._~%!$&'()*+,;=:]+\]|[-A-Za-z0-9._~%!$&'()*+;=]*)(?::[0-9]*)?")
 """RFC 9110, 7.2: a host without a user; the comma is left out, by which two become one."""
@@ -79,6 +83,8 @@ class RequestReader:
         self._waiting_bytes = 0
         self._has_come_on = False
         """With the last data a request began, or its headers were complete, or some of its body came."""
+        self._method = ""
+        """Of a request that the parser reads as one of ``_SOME_METHOD``."""
         self._url = b""
         self._hosts = 0
         self._is_chunked = False
@@ -96,9 +102,13 @@ class RequestReader:
         """Raises Refusal; requests that were complete before it are in ``requests``."""
         self._has_come_on = False
         rest = data
+        if self._request is None and not data.startswith(_USUAL_METHODS):
+            rest = self._with_known_method(data)
         try:
             while rest and self._refusal is None:
                 rest = self._parse(rest)
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(501, "the method is not known")
         except httptools.HttpParserError as error:
             self._refuse(400, str(error))
         if self._request is not None:
@@ -111,6 +121,16 @@ class RequestReader:
         del self._parser
         self._request = None
         self.requests.clear()
+
+    def _with_known_method(self, data: bytes) -> bytes:
+        """Those that come in pieces are left to the parser."""
+        method = _METHOD.match(data)
+        if method is None:
+            self._refuse(400, "there is no method")
+        elif method[1] and method.end() > method.end(1):
+            self._method = method[1].decode("ascii")
+            return _SOME_METHOD + data[method.end(1) :]
+        return data
 
     def _parse(self, data: bytes) -> bytes:
         """What is left after a request that offers another protocol: the parser takes its body for that protocol's."""
@@ -198,7 +218,7 @@ class RequestReader:
         request, parser = self._request, self._parser
         assert request is not None
         version = parser.get_http_version()
-        request.method = parser.get_method().decode("ascii")
+        request.method, self._method = self._method or parser.get_method().decode("ascii"), ""
         request.is_http_1_1 = version == _HTTP_1_1
         request.keeps_alive = parser.should_keep_alive()
         request.expects_continue &= request.is_http_1_1

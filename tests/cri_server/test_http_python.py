@@ -41,6 +41,7 @@ def test_a_request_is_seen_whole(served: Served) -> None:
     assert told["authority"] == f"{served.address}:8080"
     assert told["headers"]["x_name"] == "value"
     assert "host" not in told["headers"]
+    assert [json.loads(served.ask("/headers", method)[1])["method"] for method in ("BREW", "get")] == ["BREW", "get"]
 
 
 def test_trailers_go_both_ways(served: Served) -> None:

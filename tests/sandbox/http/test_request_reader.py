@@ -108,6 +108,33 @@ def test_a_client_of_the_first_version_is_not_given_leave_to_send() -> None:
     assert not request.expects_continue
 
 
+def test_another_expectation_is_for_the_handler_to_heed() -> None:
+    (request,) = read(b"GET / HTTP/1.1\r\nHost: a\r\nExpect: rain\r\n\r\n")
+    assert not request.expects_continue
+    assert request.headers == [("expect", b"rain")]
+
+
+@pytest.mark.parametrize("method", ["BREW", "M-SEARCH", "PROPFIND", "DESCRIBE", "get", "GETS"])
+@pytest.mark.parametrize("before", [b"", b"\r\n"])
+def test_a_method_may_be_any_word(method: str, before: bytes) -> None:
+    text = b"%b%b / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n" % (before, method.encode())
+    first, second, third = read(text + b"xy", text, b"xy", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert [each.method for each in (first, second, third)] == [method, method, "GET"]
+    assert first.take_body() == second.take_body() == b"xy"
+
+
+def test_a_method_that_comes_in_pieces_is_one_of_those_that_the_parser_knows() -> None:
+    rest = b" / HTTP/1.1\r\nHost: a\r\n\r\n"
+    (request,) = read(b"\r\n", b"\r", b"\nPAT", b"CH" + rest)
+    assert request.method == "PATCH"
+    assert refusal(b"BR", b"EW" + rest) == 501
+    assert refusal(b"GET" + rest + b"BREW" + rest) == 501
+
+
+def test_what_begins_with_no_method_is_no_request() -> None:
+    assert refusal(b"\x16\x03\x01\x02") == refusal(b"nonsense\r\n\r\n") == 400
+
+
 def test_who_asks_for_what_the_server_offers_as_a_whole_names_nothing() -> None:
     (request,) = read(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (request.method, request.target) == ("OPTIONS", "*")
@@ -126,7 +153,6 @@ def test_who_asks_for_what_the_server_offers_as_a_whole_names_nothing() -> None:
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n",
-        b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
