@@ -164,10 +164,16 @@ def _furnish_empty() -> None:
 
 async def apart(make: Callable[[], Made], discard: Callable[[Made], None]) -> Made:
     """What ``make`` returns or raises, run by a thread that is of no other use afterwards. ``discard``: what becomes of
-    it when nobody waits for it any more."""
+    it when nobody waits for it any more. Raises SandboxError where no thread can be had."""
     loop = asyncio.get_running_loop()
     made: asyncio.Future[Made] = loop.create_future()
-    _thread.start_new_thread(_run, (loop, make, made, discard))  # ``threading`` would wait until it runs
+    try:
+        _thread.start_new_thread(_run, (loop, make, made, discard))  # ``threading`` would wait until it runs
+    except RuntimeError as error:
+        raise SandboxError(
+            "no thread can be started: let the server have more of them, by pids.max of its control group, "
+            "RLIMIT_NPROC or kernel.threads-max"
+        ) from error
     return await made
 
 

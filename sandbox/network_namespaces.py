@@ -48,8 +48,8 @@ class NetworkNamespaces:
     async def _make_ahead(self) -> None:
         try:
             self._spare = await apart(_make, os.close)
-        except OSError as error:
-            log.warning("no network namespace can be made ahead: the next pod tries again", cause=error.strerror)
+        except (OSError, SandboxError) as error:
+            log.warning("no network namespace can be made ahead: the next pod tries again", cause=str(error))
         finally:
             self.making = None
 

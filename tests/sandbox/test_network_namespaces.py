@@ -1,10 +1,12 @@
 """Network namespaces that are made ahead of the pods."""
 
+import _thread
 import asyncio
 import os
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from sandbox import network_namespaces
 from sandbox.errors import SandboxError
@@ -64,6 +66,31 @@ def test_what_is_being_made_at_the_end_is_not_left_behind() -> None:
         await asyncio.sleep(0)
         namespaces.close()
         await until(lambda: held() == [])
+
+    asyncio.run(scenario())
+
+
+def test_where_no_thread_can_be_had_that_is_said_once_and_the_next_pod_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of a group: to lower it here would be felt by other tests."""
+    require_root()
+
+    def start(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def scenario() -> None:
+        namespaces = NetworkNamespaces()
+        with monkeypatch.context() as without, capture_logs() as logs:
+            without.setattr(_thread, "start_new_thread", start)
+            namespaces.make_ahead()
+            assert namespaces.making is not None
+            await namespaces.making
+            with pytest.raises(SandboxError, match="no thread can be started: let the server have more of them"):
+                await namespaces.take()
+        assert [(line["log_level"], line["cause"].split(":")[0]) for line in logs] == [
+            ("warning", "no thread can be started")
+        ]
+        os.close(await namespaces.take())
+        namespaces.close()
 
     asyncio.run(scenario())
 
