@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sandbox import mount_calls
 from sandbox.errors import SandboxError
@@ -174,7 +174,12 @@ async def apart(make: Callable[[], Made], discard: Callable[[Made], None]) -> Ma
             "no thread can be started: let the server have more of them, by pids.max of its control group, "
             "RLIMIT_NPROC or kernel.threads-max"
         ) from error
-    return await made
+    try:
+        return await made
+    except asyncio.CancelledError:
+        if not made.cancelled() and made.exception() is None:  # it was there already
+            discard(made.result())
+        raise
 
 
 def _run(
@@ -186,25 +191,37 @@ def _run(
     try:
         result = make()
     except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        _tell(loop, lambda: None, _fail, made, error)
+        _tell(loop, _fail, made, error)
     else:
-        _tell(loop, lambda: discard(result), _hand_over, made, result, discard)
+        _tell(loop, _Result(made, result, discard).hand_over)
     finally:
         _in_containers.discard(_thread.get_ident())  # the next thread may get its number
 
 
-def _tell(loop: asyncio.AbstractEventLoop, untold: Callable[[], None], tell: Callable[..., None], *what: Any) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[..., None], *what: Any) -> None:
     try:
         loop.call_soon_threadsafe(tell, *what)
     except RuntimeError:  # the server has ended meanwhile
-        untold()
+        return
 
 
-def _hand_over(made: "asyncio.Future[Made]", result: Made, discard: Callable[[Made], None]) -> None:
-    if made.cancelled():
-        discard(result)
-    else:
-        made.set_result(result)
+class _Result(Generic[Made]):
+    """On its way to the event loop, which may end and never look at it: then it is discarded as well."""
+
+    def __init__(self, made: "asyncio.Future[Made]", result: Made, discard: Callable[[Made], None]) -> None:
+        self._made = made
+        self._result = result
+        self._discard = discard
+        self._is_taken = False
+
+    def hand_over(self) -> None:
+        if not self._made.done():
+            self._is_taken = True
+            self._made.set_result(self._result)
+
+    def __del__(self) -> None:
+        if not self._is_taken:
+            self._discard(self._result)
 
 
 def _fail(made: "asyncio.Future[Made]", error: BaseException) -> None:

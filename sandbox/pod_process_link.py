@@ -30,6 +30,7 @@ _OPEN_SECONDS = 60.0
 """What it may take to find what a container's mounts are of: a server of files that is down answers never."""
 _MOMENT = 0.1
 """Seconds."""
+_RECONNECT_SECONDS = 0.05
 
 
 def _ignore_run(container_id: str, run: Run) -> None:
@@ -68,6 +69,7 @@ class PodProcess:
         self._loop.add_reader(self._pidfd, self._process_end)
         self._link = self._connect(connection)
         self._returning: asyncio.Task[None] | None = None
+        self._reconnecting: asyncio.TimerHandle | None = None
 
     @classmethod
     async def meet(
@@ -210,6 +212,8 @@ class PodProcess:
 
     def release(self) -> None:
         """Let the pod live on without this server."""
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
         self._link.close()
         if self.alive:
             self._loop.remove_reader(self._pidfd)
@@ -234,7 +238,7 @@ class PodProcess:
         connection.
         """
         self.streams.lose()
-        self._loop.call_later(0.05, self._reconnect)
+        self._reconnecting = self._loop.call_later(_RECONNECT_SECONDS, self._reconnect)
 
     def _reconnect(self) -> None:
         if not self.alive:

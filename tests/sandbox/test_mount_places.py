@@ -4,13 +4,17 @@ import asyncio
 import importlib
 import os
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import mount_calls
 from sandbox.mount_places import MountPlaces, Place, apart
 from tests.prerequisites import require_root
+from tests.real_node import eventually
 
 EVIL = """
 open("/evil-was-here", "w").close()
@@ -63,3 +67,54 @@ def test_other_threads_import_as_ever(tmp_path: Path, monkeypatch: pytest.Monkey
     imported = asyncio.run(apart(lambda: importlib.import_module("wasmlet_test_good"), lambda module: None))
     assert imported.GOOD
     del sys.modules["wasmlet_test_good"]
+
+
+def test_what_is_made_for_a_loop_that_ends_meanwhile_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop has been told of it, but will not turn any more."""
+    go_on, discarded = threading.Event(), list[str]()
+
+    def make() -> str:
+        go_on.wait()
+        return "made"
+
+    loop = asyncio.new_event_loop()
+    making = loop.create_task(apart(make, discarded.append))
+    loop.run_until_complete(asyncio.sleep(0))
+    making.cancel()
+    loop.run_until_complete(asyncio.wait([making]))
+    told, tell = threading.Event(), loop.call_soon_threadsafe
+
+    def and_told(*words: Any) -> asyncio.Handle:
+        handle = tell(*words)
+        told.set()
+        return handle
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", and_told)
+    go_on.set()
+    told.wait()
+    loop.close()
+    eventually(lambda: discarded == ["made"])
+
+
+def test_what_is_made_for_one_who_is_cancelled_as_it_arrives_is_not_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    discarded = list[str]()
+
+    async def scenario() -> None:
+        loop, making = asyncio.get_running_loop(), asyncio.create_task(apart(lambda: "made", discarded.append))
+        tell = loop.call_soon_threadsafe
+
+        def and_cancel(arrives: Callable[[], None]) -> None:
+            def both() -> None:
+                arrives()
+                making.cancel()
+
+            tell(both)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", and_cancel)
+        await asyncio.wait([making])
+        assert making.cancelled()
+
+    asyncio.run(scenario())
+    eventually(lambda: discarded == ["made"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import control, records, run_record
+from sandbox import control, pod_process_link, records, run_record
 from sandbox.errors import Garbled, PodProcessGone, SandboxError, StartFailure
 from sandbox.mount_places import MountPlaces
 from sandbox.pod_process_link import CONTROL_SOCKET, PodProcess, open_connection
@@ -34,7 +34,26 @@ def test_a_server_that_was_cut_off_comes_back_and_is_told_so(tmp_path: Path) -> 
             assert pod.alive
             pod.release()
 
-    asyncio.run(asyncio.wait_for(scenario(), 30))
+    asyncio.run(asyncio.wait_for(scenario(), 240))
+
+
+def test_a_server_that_lets_a_pod_go_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the connection was lost just before."""
+    monkeypatch.setattr(pod_process_link, "_RECONNECT_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(tmp_path / CONTROL_SOCKET))
+            listener.listen()
+            pod = PodProcess("pod", tmp_path, MountPlaces(str(tmp_path)), open_connection(tmp_path), os.getpid())
+            listener.accept()[0].close()
+            while pod.link.is_open:
+                await asyncio.sleep(0)
+            pod.release()
+            await asyncio.sleep(0.05)  # in which it would come back
+            assert not pod.link.is_open
+
+    asyncio.run(asyncio.wait_for(scenario(), 240))
 
 
 def test_a_pod_process_of_version_1_is_asked_as_it_was_by_its_server(tmp_path: Path) -> None:
@@ -54,7 +73,7 @@ def test_a_pod_process_of_version_1_is_asked_as_it_was_by_its_server(tmp_path: P
             pod.release()
             await answering
 
-    asyncio.run(asyncio.wait_for(scenario(), 30))
+    asyncio.run(asyncio.wait_for(scenario(), 240))
     assert [request["op"] for request in asked] == ["start", "reopen_log"]
     spec = asked[0]["content"]
     assert [mount["target"] for mount in spec["mounts"]] == ["/data"]
@@ -112,7 +131,7 @@ def with_stand_in(folder: Path, scenario: Scenario) -> None:
                 await scenario(pod, connection)
             pod.release()
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 RUN = Run(pid=7, started_at=5).to_json()
