@@ -11,7 +11,7 @@ from sandbox.wasm.socket_grant import REFUSED, FlagPlaces
 
 _TRIAL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.wasm.socket_trial import main; main()"
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
-_SECONDS = 20.0
+_SECONDS = 120.0
 
 log = structlog.get_logger()
 
