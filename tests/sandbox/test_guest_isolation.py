@@ -19,6 +19,7 @@ from sandbox.stream_ends import of_process
 from tests.guests.compiled import guest
 from tests.sandbox.conftest import Exits, Node, log_lines
 from tests.sandbox.probe.built import attempts, start_of_zygote
+from tests.sandbox.process_memory import contents
 
 MACHINE = os.uname().machine
 OF_X86_64 = {"other_architecture", "x32_call", "use_ports", "change_segments"}
@@ -87,15 +88,7 @@ FILTERED_ALONE_OF_ROOT = {
 
 def occurrences(pid: int, text: str) -> int:
     """How often a process has the text in its memory."""
-    found = 0
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            span, permissions = line.split()[:2]
-            start, end = (int(address, 16) for address in span.split("-"))
-            if permissions.startswith("r") and "[v" not in line:
-                memory.seek(start)
-                found += memory.read(end - start).count(text.encode())
-    return found
+    return sum(content.count(text.encode()) for content in contents(pid))
 
 
 SYS_ADD_KEY, SYS_KEYCTL = (248, 250) if MACHINE == "x86_64" else (217, 219)

@@ -20,8 +20,9 @@ from sandbox.wasm.engine import Loaded
 from tests.guests.compiled import compiled_guest, compiled_shim
 from tests.pod_guests import guests_of, spares_of
 from tests.sandbox.conftest import Exits, Node
-from tests.sandbox.one_pod import descriptors, until
-from tests.sandbox.test_exec import CHANGES, check_place, ended, execute, in_container
+from tests.sandbox.one_pod import at_rest, descriptors, in_container, until
+from tests.sandbox.process_memory import contents
+from tests.sandbox.test_exec import CHANGES, check_place, ended, execute
 
 MOST_OPEN = 6
 """Its streams and its report, the code, and where its order comes from."""
@@ -29,8 +30,9 @@ SECRET = "TOKEN=of-nobody-else"
 
 
 async def spare(process: PodProcess) -> int:
-    """The one that waits, once it has let go of what it was forked with."""
+    """The one that waits, once it has let go of what it was forked with, and the pod process of what it was given."""
     await until(lambda: [0 < _open_files(each) <= MOST_OPEN for each in spares_of(process.pid)] == [True])
+    await at_rest(process)
     return spares_of(process.pid)[0]
 
 
@@ -90,7 +92,8 @@ def test_each_has_its_own_arguments_and_environment(node: Node) -> None:
             1
         ] == f"arguments\none\n{SECRET}\n".encode()
         waiting = await spare(process)
-        assert SECRET.partition("=")[2].encode() not in memory(waiting)
+        value = SECRET.partition("=")[2].encode()
+        assert not any(value in content for content in contents(waiting))
         plain = container._replace(env=["COLOUR=blue"], container_name="again")
         assert await ended(await execute(process, plain, "arguments", "two", "three")) == (
             0,
@@ -100,19 +103,6 @@ def test_each_has_its_own_arguments_and_environment(node: Node) -> None:
         assert await spare(process) != waiting
 
     in_container(node, "sleeper", scenario)
-
-
-def memory(pid: int) -> bytes:
-    """All that it may write to, and can be read."""
-    content = b""
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as file:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            extent, rights = line.split()[:2]
-            if rights.startswith("rw"):
-                begin, end = (int(each, 16) for each in extent.split("-"))
-                file.seek(begin)
-                content += file.read(end - begin)
-    return content
 
 
 def test_with_a_shim_with_input_and_with_a_terminal(node: Node) -> None:
