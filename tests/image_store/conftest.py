@@ -1,6 +1,8 @@
 """A store in a folder of its own, and registries on loopback."""
 
 import asyncio
+import itertools
+import os
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,8 +71,9 @@ class StoreRunner:
         return self.run(self.store.program(image, command, search_path))
 
     def files(self, folder: str) -> list[str]:
-        """Names of what is in a folder of the store, or below it."""
-        return sorted(str(path.relative_to(self.root / folder)) for path in (self.root / folder).rglob("*"))
+        """Names of what is in a folder of the store, or below it, where it is still there."""
+        found = [Path(above, name) for above, *names in os.walk(self.root / folder) for name in itertools.chain(*names)]
+        return sorted(str(path.relative_to(self.root / folder)) for path in found)
 
 
 class Workshop:

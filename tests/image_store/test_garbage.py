@@ -82,7 +82,7 @@ def test_an_image_that_was_packed_in_another_way_leaves_nothing_of_the_first(
     for compression in ("gzip", "zstd", ""):
         pushed = images.push_layers(registry.address, "app", [images.tar({"app.wasm": HELLO})], compression=compression)
         ids.add(runner.pull(pushed.reference).id)
-        runner.run(asyncio.wait_for(two_left(), 30))
+        runner.run(asyncio.wait_for(two_left(), 240))
     assert len(ids) == 1
 
 

@@ -199,7 +199,7 @@ def test_an_image_whose_blobs_stall_keeps_no_other_waiting(runner: StoreRunner) 
         while sum("/slow/blobs/" in request for request in registry.requests) < 3:
             await asyncio.sleep(0.01)
         try:
-            return await asyncio.wait_for(runner.store.pull(quick), 30)
+            return await asyncio.wait_for(runner.store.pull(quick), 240)
         finally:
             stalled.cancel()
 
@@ -215,8 +215,8 @@ def test_registries_that_stall_keep_nothing_else_waiting(runner: StoreRunner) ->
         while len([request for request in registry.requests if "/slow/" in request]) < 64:
             await asyncio.sleep(0.01)
         try:
-            await asyncio.wait_for(runner.store.program(image, "", "/bin"), 30)
-            await asyncio.wait_for(runner.store.remove(image.id), 30)
+            await asyncio.wait_for(runner.store.program(image, "", "/bin"), 240)
+            await asyncio.wait_for(runner.store.remove(image.id), 240)
         finally:
             for task in stalled:
                 task.cancel()
@@ -388,8 +388,8 @@ def test_a_pull_that_is_given_up_stops_and_leaves_nothing(runner: StoreRunner) -
         await asyncio.sleep(0.1)
         pulling.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(pulling, 30)
-        await asyncio.wait_for(ended(), 30)
+            await asyncio.wait_for(pulling, 240)
+        await asyncio.wait_for(ended(), 240)
 
     async def ended() -> None:
         while runner.files("ingest"):

@@ -174,12 +174,12 @@ def test_a_name_that_is_taken_away_during_a_pull_stays_away(
 
     def slow_remove(self: catalog.Catalog, image: str) -> None:
         removes.set()
-        goes_on.wait(30)
+        goes_on.wait(240)
         remove(self, image)
 
     async def pull_while_removing() -> Image:
         removing = asyncio.create_task(runner.store.remove(first))
-        await asyncio.to_thread(removes.wait, 30)
+        await asyncio.to_thread(removes.wait, 240)
         pulling = asyncio.create_task(runner.store.pull(second))
         # It has found the image, and waits for the removal's end.
         await asyncio.sleep(0.3)

@@ -60,6 +60,7 @@ class Node:
         finally:
             for sandbox_id in processes.known():
                 await processes.destroy(sandbox_id)
+            await made_ahead(processes)
             await processes.close()
 
     def pod_spec(self, **changes: Any) -> PodSpec:
@@ -111,6 +112,12 @@ class Node:
         path = str(Path(spec.run_path).parent / "guest.record")
         records.write_record(path, "guest", spec.to_json())
         return path
+
+
+async def made_ahead(processes: PodProcesses) -> None:
+    """Once the next pod's network namespace is: this process opens nothing by itself any more."""
+    if processes._networks.making is not None:
+        await asyncio.wait([processes._networks.making])
 
 
 class Exits:

@@ -6,11 +6,12 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from sandbox.pod_process_link import PodProcess
 from sandbox.pod_processes import PodProcesses
 from sandbox.specs import GuestSpec, PodSpec, Run
-from tests.sandbox.conftest import Node
+from tests.sandbox.conftest import Node, made_ahead
 
 
 async def start(process: PodProcess, node: Node, spec: GuestSpec) -> Run:
@@ -37,7 +38,7 @@ async def at_rest(process: PodProcess) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(240):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -47,5 +48,26 @@ def in_pod(node: Node, scenario: Callable[[PodProcesses, PodSpec, PodProcess], A
         async with node.processes() as processes:
             pod = node.pod_spec()
             await scenario(processes, pod, await processes.run(pod))
+
+    asyncio.run(run())
+
+
+def in_container(
+    node: Node,
+    guest: str,
+    scenario: Callable[[PodProcess, GuestSpec], Awaitable[None]],
+    *arguments: str,
+    **changes: Any,
+) -> None:
+    """With a container of that guest running."""
+
+    async def run() -> None:
+        async with node.processes() as processes:
+            pod = node.pod_spec()
+            process = await processes.run(pod)
+            await made_ahead(processes)
+            spec = node.guest_spec(pod, guest, *arguments, **changes)
+            await start(process, node, spec)
+            await scenario(process, spec)
 
     asyncio.run(run())

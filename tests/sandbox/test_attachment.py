@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,29 +16,9 @@ from sandbox.pod_process_link import PodProcess
 from sandbox.specs import GuestSpec
 from sandbox.streamed_guest import AttachedGuest
 from tests.sandbox.conftest import Exits, Node, log_lines
-from tests.sandbox.one_pod import descriptors
+from tests.sandbox.one_pod import descriptors, in_container, until
 
 _PIPE_BYTES = 65536
-
-
-def in_container(
-    node: Node,
-    guest: str,
-    scenario: Callable[[PodProcess, GuestSpec], Awaitable[None]],
-    *arguments: str,
-    **changes: Any,
-) -> None:
-    """With a container of that guest running."""
-
-    async def run() -> None:
-        async with node.processes() as processes:
-            pod = node.pod_spec()
-            process = await processes.run(pod)
-            spec = node.guest_spec(pod, guest, *arguments, **changes)
-            await process.start(spec.container_id, node.write(spec))
-            await scenario(process, spec)
-
-    asyncio.run(run())
 
 
 async def attach(process: PodProcess, spec: GuestSpec, stdin: bool = False) -> AttachedGuest:
@@ -57,12 +36,6 @@ async def read(descriptor: int, until: bytes = b"") -> bytes:
             return data
         data += piece
     return data
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def close(guest: AttachedGuest) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -145,15 +146,16 @@ def test_a_read_only_root_has_writable_volumes(node: Node, image: Path, volume: 
 
 
 def test_a_target_below_a_symlink_of_the_image_stays_inside(node: Node, image: Path, volume: Path) -> None:
-    mounts = [mount(volume, "/var/run/secrets"), mount(volume, "/up/tmp/x"), mount(volume, "/host/y")]
+    name = secrets.token_hex(8)
+    mounts = [mount(volume, f"/{path}") for path in ("var/run/secrets", f"up/tmp/{name}", f"host/{name}")]
 
     def look(root: Path) -> None:
-        for target in ("run/secrets", "tmp/x", "y"):
+        for target in ("run/secrets", f"tmp/{name}", name):
             assert (root / target / "note").exists()
 
     started(node, idle(node, lower=str(image), mounts=mounts), look)
-    assert not Path("/tmp/x").exists()
-    assert not Path("/y").exists()
+    assert not Path("/tmp", name).exists()
+    assert not Path("/", name).exists()
 
 
 def test_mounts_in_any_order(node: Node, tmp_path: Path) -> None:
@@ -336,7 +338,7 @@ def test_a_later_mount_of_the_host_is_seen_where_that_is_asked_for(node: Node, t
         syscalls.mount("tmpfs", str(shared / "later"), "tmpfs", 0)
         shared.joinpath("later", "seen").touch()
         assert (root / "data" / "later" / "seen").exists() is propagate
-        syscalls.unmount(str(shared / "later"), 0)
+        syscalls.unmount(str(shared / "later"), syscalls.MNT_DETACH)
         assert not (root / "data" / "later" / "seen").exists()
 
     try:

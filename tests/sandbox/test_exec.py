@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,23 +16,7 @@ from sandbox.streamed_guest import ExecutedGuest
 from tests.guests.compiled import compiled_guest, compiled_shim
 from tests.pod_guests import guests_of, spares_of
 from tests.sandbox.conftest import Exits, Node, log_lines
-from tests.sandbox.one_pod import at_rest, descriptors
-
-
-def in_container(
-    node: Node, guest: str, scenario: Callable[[PodProcess, GuestSpec], Awaitable[None]], **changes: Any
-) -> None:
-    """With a container of that guest running."""
-
-    async def run() -> None:
-        async with node.processes() as processes:
-            pod = node.pod_spec()
-            process = await processes.run(pod)
-            spec = node.guest_spec(pod, guest, **changes)
-            await process.start(spec.container_id, node.write(spec))
-            await scenario(process, spec)
-
-    asyncio.run(run())
+from tests.sandbox.one_pod import at_rest, descriptors, in_container, until
 
 
 async def execute(
@@ -66,12 +48,6 @@ async def ended(guest: ExecutedGuest) -> tuple[int, bytes, bytes]:
     outputs = [await each for each in reading]
     await guest.end()
     return code, outputs[0], b"".join(outputs[1:])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def test_its_output_is_the_clients_alone(node: Node) -> None:

@@ -23,8 +23,8 @@ from sandbox.surroundings import Surroundings
 from tests.orphans import children_of
 from tests.pod_guests import guests_of, spares_of
 from tests.sandbox.conftest import Node
-from tests.sandbox.one_pod import at_rest, connections, descriptors, until
-from tests.sandbox.test_exec import ended, execute, guest_spec, in_container, read
+from tests.sandbox.one_pod import at_rest, connections, descriptors, in_container, until
+from tests.sandbox.test_exec import ended, execute, guest_spec, read
 from tests.sandbox.test_spare_guest import once, spare
 
 MOST_TAKEN = 16
@@ -43,6 +43,13 @@ async def ordered(
     return executing
 
 
+async def rested(process: PodProcess) -> dict[int, str]:
+    """What a pod process has open once of all guests only the container's own is left."""
+    await until(lambda: len(guests_of(process.pid)) == 1)
+    await at_rest(process)
+    return descriptors(process.pid)
+
+
 async def nothing_left(process: PodProcess, before: dict[int, str]) -> None:
     await until(lambda: len(descriptors(process.pid)) == len(before))
     await until(lambda: len(guests_of(process.pid)) == 1)
@@ -53,8 +60,7 @@ def test_a_spare_process_that_dies_with_its_order_is_missed_by_nobody(node: Node
         spec = container._replace(env=["COLOUR=blue"])
         await ended(await execute(process, spec, "arguments", "one"))
         waiting = await spare(process)
-        await at_rest(process)
-        before = descriptors(process.pid)
+        before = await rested(process)
         for _ in range(2):
             executing = await ordered(process, spec, waiting, "arguments", "two")
             os.kill(waiting, signal.SIGKILL)
@@ -102,8 +108,7 @@ def test_without_descriptors_at_any_step(node: Node) -> None:
 
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         await once(process, container, "hello")
-        await at_rest(process)
-        before = descriptors(process.pid)
+        before = await rested(process)
         _, hard = limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         complaints, ran = set(), 0
         for room in range(MOST_TAKEN):
@@ -131,9 +136,7 @@ def test_a_spare_process_makes_room_where_processes_are_limited(node: Node) -> N
     async def scenario(process: PodProcess, container: GuestSpec) -> None:
         limit = limit_of_processes(node, container)
         await once(process, container, "both_streams")
-        await until(lambda: len(guests_of(process.pid)) == 1)
-        await at_rest(process)
-        before = descriptors(process.pid)
+        before = await rested(process)
         limit.write_text(str(tasks(process.pid) + 1))  # a guest has two threads
         assert await ended(await execute(process, container, "exit3")) == (3, b"failing\n", b"")
         limit.write_text("max")

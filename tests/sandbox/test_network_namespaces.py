@@ -28,7 +28,7 @@ def held() -> list[str]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(240):
         while not is_so():
             await asyncio.sleep(0.001)
 
@@ -37,6 +37,7 @@ def test_the_one_that_was_made_ahead_is_taken_once() -> None:
     require_root()
 
     async def scenario() -> None:
+        await until(lambda: held() == [])
         namespaces = NetworkNamespaces()
         namespaces.make_ahead()
         under_way = namespaces.making

@@ -160,7 +160,7 @@ def test_a_pod_process_that_is_told_to_end_does_so_with_its_last_guest(node: Nod
             await start(process, node, node.guest_spec(pod, "hello"))
         assert process.alive
         os.kill(stopped.pid, signal.SIGCONT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(240):
             await ended.wait()
         assert run_record.read(specs[0].run_path).exit_code == 143
 

@@ -21,9 +21,9 @@ class Pod:
 
     def __init__(self) -> None:
         self.loop = EventLoop()
-        self.process = subprocess.Popen(["sleep", "60"])
+        self.process = subprocess.Popen(["sleep", "600"])
         pidfd = os.pidfd_open(self.process.pid)
-        self.guest = PodGuest(self.process.pid, pidfd, "main", "container", ["sleep", "60"], 1000, 1, "")
+        self.guest = PodGuest(self.process.pid, pidfd, "main", "container", ["sleep", "600"], 1000, 1, "")
 
     def asker(self, uid: int) -> socket.socket:
         """The guest's end."""
@@ -65,7 +65,7 @@ def test_no_signals_to_guests_of_another_user(pod: Pod) -> None:
 
 
 def test_no_signals_to_what_is_no_guest_of_the_pod(pod: Pod) -> None:
-    with subprocess.Popen(["sleep", "60"]) as other, pod.asker(0) as asker:
+    with subprocess.Popen(["sleep", "600"]) as other, pod.asker(0) as asker:
         assert pod.answer(asker, b"signal %d 9" % other.pid) == _SRCH
         assert other.poll() is None
         other.kill()
@@ -82,4 +82,4 @@ def test_the_guests(pod: Pod) -> None:
     with pod.asker(1001) as asker:
         [told] = json.loads(pod.answer(asker, b"list"))
     assert (told["process"], told["container"], told["user"], told["self"]) == (pod.process.pid, "main", 1000, 0)
-    assert told["command"] == "sleep\x0060"
+    assert told["command"] == "sleep\x00600"

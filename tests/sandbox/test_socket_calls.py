@@ -24,7 +24,7 @@ def port_of(listener: int) -> int:
 def test_both_families_are_listened_to_without_delay(listener: int, host: str) -> None:
     number = port_of(listener)
     with (
-        socket.create_connection((host, number), 8),
+        socket.create_connection((host, number), 60),
         socket.socket(fileno=socket_calls.accept(listener, nonblocking=False)) as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
@@ -34,7 +34,7 @@ def test_both_families_are_listened_to_without_delay(listener: int, host: str) -
 
 def test_an_accepted_socket_need_not_block(listener: int) -> None:
     number = port_of(listener)
-    with socket.create_connection(("::1", number), 8):
+    with socket.create_connection(("::1", number), 60):
         accepted = socket_calls.accept(listener, nonblocking=True)
         assert not os.get_blocking(accepted)
         os.close(accepted)

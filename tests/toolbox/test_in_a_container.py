@@ -90,7 +90,7 @@ def test_the_sockets_are_those_of_the_pods_network(node: RealNode, pod: str) -> 
     options = cri.NamespaceOption(network=cri.NODE)
     linux = cri.LinuxPodSandboxConfig(security_context=cri.LinuxSandboxSecurityContext(namespace_options=options))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        script = f"netstat -ln | grep 127.0.0.1:{listener.getsockname()[1]}"
+        script = f"netstat -ln | grep 'tcp .* 127.0.0.1:{listener.getsockname()[1]} '"
         of_host = node.run_pod("in-the-hosts-network", linux=linux)
         try:
             status, [listed] = output(node, of_host, script)
@@ -134,7 +134,7 @@ def test_a_shell_by_its_path_speaks_of_itself_so(node: RealNode, pod: str) -> No
 def test_top_runs_until_it_is_stopped(node: RealNode, pod: str) -> None:
     container = start(node, pod, "top")
     eventually(lambda: any(line.endswith("top") for line in node.log(container)))
-    node.call("StopContainer", container_id=container, timeout=30)
+    node.call("StopContainer", container_id=container, timeout=240)
     assert node.exited(container).exit_code == 128 + signal.SIGTERM
 
 

@@ -97,15 +97,19 @@ def begun(worker: _Worker, connection: Connection, client: socket.socket) -> tup
     return exchange, reader
 
 
-def cut_off(client: socket.socket) -> None:
+def cut_off(connection: Connection, client: socket.socket) -> None:
+    """And the other side's kernel has noticed."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
+    gone = select.poll()
+    gone.register(connection.descriptor, 0)
+    gone.poll()
 
 
 def test_a_guest_whose_client_is_found_gone_by_writing_reads_to_an_end(worker: _Worker) -> None:
     connection, client = connect(worker)
     exchange, reader = begun(worker, connection, client)
-    cut_off(client)
+    cut_off(connection, client)
     with connection.lock:
         connection.output += b"HTTP/1.1 200 OK\r\n\r\n"
         connection.send()
@@ -123,7 +127,7 @@ def test_nothing_is_kept_of_a_client_that_has_gone(worker: _Worker, pieces: list
     try:
         for piece in pieces:
             say(connection, client, piece)
-        cut_off(client)
+        cut_off(connection, client)
         connection.process(select.EPOLLHUP)
         gone: Any = weakref.ref(connection), weakref.ref(connection._reader)
         del connection
@@ -138,7 +142,7 @@ def test_nothing_is_kept_of_one_that_went_while_its_guest_read(worker: _Worker) 
     gc.disable()
     try:
         say(connection, client, b"more")
-        cut_off(client)
+        cut_off(connection, client)
         connection.process(select.EPOLLHUP)
         connection.finished(exchange)
         worker.submitted.clear()

@@ -35,6 +35,7 @@ class _Made:
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Made]:
+    monkeypatch.setattr(module, "_DEFERENCE_SECONDS", 1000.0)
     monkeypatch.setattr(module, "_bounds", lambda concurrency: (_MOST_CONNECTIONS, concurrency))
     folder = os.open(tmp_path, os.O_RDONLY)
     made = _Made(folder)

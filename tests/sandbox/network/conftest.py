@@ -31,8 +31,12 @@ class Pod:
         self._process.stdout.readline()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def netns_path(self) -> str:
-        return f"/proc/{self._process.pid}/ns/net"
+        return f"/proc/{self.pid}/ns/net"
 
     def run(self, *command: str) -> str:
         """The output of a command in the pod's network."""

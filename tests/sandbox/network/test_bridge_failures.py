@@ -105,6 +105,7 @@ def test_a_cancelled_attachment_is_undone(host: Host, monkeypatch: pytest.Monkey
         await network.close()  # waits for what is being undone
         assert not ports()
         assert await attach(network, other) == "10.77.0.2"
+        await network.close()
 
     host.run_test(test)
 
@@ -125,6 +126,7 @@ def test_an_attachment_cancelled_at_its_very_end_is_undone(host: Host) -> None:
         await network.close()
         assert not ports()
         assert await attach(network, other) == "10.77.0.2"
+        await network.close()
 
     host.run_test(test)
 

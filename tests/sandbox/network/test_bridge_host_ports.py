@@ -50,9 +50,22 @@ while True:
 """
 _ATTRIBUTE_OF_NO_KERNEL = 1000
 CALL = {
-    "tcp": "import socket; print(socket.create_connection(('{}', {}), 30).recv(100).decode())",
-    "udp": "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(30); s.connect(('{}', {}));"
-    "s.send(b'x'); print(s.recv(100).decode())",
+    "tcp": "import socket; print(socket.create_connection(('{}', {}), 240).recv(100).decode())",
+    "udp": """
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.settimeout(1)
+s.connect(('{}', {}))
+for _ in range(240):
+    s.send(b'x')
+    try:
+        print(s.recv(100).decode())
+        break
+    except TimeoutError:
+        pass  # a datagram may be lost
+else:
+    raise TimeoutError
+""",
 }
 
 

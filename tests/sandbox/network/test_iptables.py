@@ -31,6 +31,7 @@ def test_the_one_for_older_kernels_comes_first_if_the_kernel_obeys_it(
             found = find_iptables("br0")
             assert found
             found.apply([])
+            found.close()
         assert "WL-PORTS-br0" in run(f"{obeyed}-save")
         assert "WL-PORTS-br0" not in run(f"{other}-save")
 

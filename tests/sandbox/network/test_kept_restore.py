@@ -18,11 +18,11 @@ from tests.sandbox.network.conftest import Host, run, until
 
 _LOCK = Path("/run/xtables.lock")
 _PROGRAM = "iptables-legacy"
-_LONG = 60.0
+_LONG = 240.0
 
 
-def restore(program: str = _PROGRAM, wait_seconds: float = _LONG) -> KeptRestore:
-    return KeptRestore(str(shutil.which(f"{program}-restore")), wait_seconds)
+def restore(program: str = _PROGRAM) -> KeptRestore:
+    return KeptRestore(str(shutil.which(f"{program}-restore")), _LONG)
 
 
 def filled(*ports: int, chain: str = "WL-T", checked: str = "") -> str:
@@ -31,7 +31,7 @@ def filled(*ports: int, chain: str = "WL-T", checked: str = "") -> str:
 
 
 def ports_of(chain: str = "WL-T", program: str = _PROGRAM) -> list[int]:
-    listed = run(program, "-t", "nat", "-S", chain).splitlines()
+    listed = run(program, "-w", "-t", "nat", "-S", chain).splitlines()
     return [int(line.split("--dport ")[1].split()[0]) for line in listed if "--dport" in line]
 
 
@@ -78,16 +78,16 @@ def test_what_others_change_in_between_stays_and_is_seen(host: Host) -> None:
     def test() -> None:
         own = restore()
         assert own.has_done(filled(80))
-        run(_PROGRAM, "-t", "nat", "-A", "PREROUTING", "-j", "WL-T")
-        run(_PROGRAM, "-t", "nat", "-N", "OTHERS")
-        run(_PROGRAM, "-t", "nat", "-A", "WL-T", "-j", "OTHERS")
+        run(_PROGRAM, "-w", "-t", "nat", "-A", "PREROUTING", "-j", "WL-T")
+        run(_PROGRAM, "-w", "-t", "nat", "-N", "OTHERS")
+        run(_PROGRAM, "-w", "-t", "nat", "-A", "WL-T", "-j", "OTHERS")
         assert own.has_done(filled(81, checked=leads_there))
         assert ports_of() == [81]
-        assert "-N OTHERS" in run(_PROGRAM, "-t", "nat", "-S")
-        run(_PROGRAM, "-t", "nat", "-F")
-        run(_PROGRAM, "-t", "nat", "-X")
+        assert "-N OTHERS" in run(_PROGRAM, "-w", "-t", "nat", "-S")
+        run(_PROGRAM, "-w", "-t", "nat", "-F")
+        run(_PROGRAM, "-w", "-t", "nat", "-X")
         assert not own.has_done(filled(82, checked=leads_there))
-        assert "WL-T" not in run(_PROGRAM, "-t", "nat", "-S")
+        assert "WL-T" not in run(_PROGRAM, "-w", "-t", "nat", "-S")
         assert own.has_done(filled(83)), "a new one follows on one that could not"
         assert ports_of() == [83]
         own.close()
@@ -104,7 +104,7 @@ def test_others_who_change_the_table_at_the_same_time_lose_nothing(host: Host) -
                 rule = ["OTHERS", "-p", "tcp", "-m", "tcp", "--dport", str(port), "-j", "RETURN"]
                 failures.append(subprocess.run([_PROGRAM, "-w", "-t", "nat", "-A", *rule], check=False).returncode)
 
-        run(_PROGRAM, "-t", "nat", "-N", "OTHERS")
+        run(_PROGRAM, "-w", "-t", "nat", "-N", "OTHERS")
         changing = threading.Thread(target=others)
         changing.start()
         count = 0
@@ -138,10 +138,12 @@ def test_it_waits_for_the_lock_but_not_for_ever(host: Host) -> None:
     require_tool(_PROGRAM)
 
     async def test() -> None:
-        own, impatient = restore(), restore(wait_seconds=0.1)
+        own, impatient = restore(), restore()
         done: list[bool] = []
-        assert own.has_done(filled(80))
-        assert impatient.has_done(filled(80))
+        for each in (own, impatient):
+            assert each.has_done(filled(80))
+        assert impatient._running is not None
+        impatient._running[1].settimeout(0.1)
         waiting = threading.Thread(target=lambda: done.append(own.has_done(filled(81))))
         with locked():
             many = filled(*range(1, 5000))  # more than the connection takes at once
@@ -166,7 +168,7 @@ def _waits_for_a_lock(process: int) -> bool:
 
 def test_it_ends_with_the_process_that_keeps_it(host: Host) -> None:
     program = (
-        "import os, sys; from sandbox.network.kept_restore import KeptRestore; own = KeptRestore(sys.argv[1], 10);"
+        "import os, sys; from sandbox.network.kept_restore import KeptRestore; own = KeptRestore(sys.argv[1], 240);"
         "print(own.has_done('*nat\\n:WL-T - [0:0]\\nCOMMIT\\n'), own._running[0].pid, flush=True);"
         "sys.stdin.read()"
     )
@@ -189,7 +191,7 @@ def test_the_variant_for_nf_tables_is_not_kept(host: Host) -> None:
     def test() -> None:
         own = restore("iptables-nft")
         assert not own.has_done(filled(80))
-        assert "WL-T" not in run("iptables-nft", "-t", "nat", "-S")
+        assert "WL-T" not in run("iptables-nft", "-w", "-t", "nat", "-S")
         assert kept() == []
         own.close()
 

@@ -20,6 +20,9 @@ PORTMAP = {"type": "portmap", "snat": True, "capabilities": {"portMappings": Tru
 BANDWIDTH = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
 WEB = (HostPort(8080, 80, "tcp", ""), HostPort(5353, 53, "udp", "127.0.0.1"))
 
+WAIT = "while [ ! -e {} ]; do sleep 0.05; done"
+"""Of a plugin, until that file is there."""
+
 Test = Callable[[CniNetwork], Awaitable[None]]
 
 
@@ -224,7 +227,7 @@ def test_what_is_left_of_pods_that_are_no_more_is_removed_after_a_start(host: Ho
 
 
 def test_plugins_that_hang_do_not_keep_the_next_server_from_serving(host: Host, cni: Installation) -> None:
-    cni.describe(cni.program(DEL=f"while [ ! -e {cni.folder}/mended ]; do sleep 0.1; done"))
+    cni.describe(cni.program(DEL=WAIT.format(cni.folder / "mended")))
 
     async def test() -> None:
         former = cni.network(host)
@@ -319,13 +322,14 @@ def test_a_plugin_that_hangs_holds_up_its_own_pod_alone(host: Host, cni: Install
 
 
 def test_an_attachment_that_nobody_waits_for_is_undone(host: Host, cni: Installation) -> None:
-    cni.describe(cni.program(ADD=f"touch {cni.folder}/begun; sleep 0.3; echo '{ADDRESS}'"))
+    cni.describe(cni.program(ADD=f"touch {cni.folder}/begun; {WAIT.format(cni.folder / 'go')}; echo '{ADDRESS}'"))
 
     async def test(network: CniNetwork) -> None:
         pod = host.pod()
         attaching = asyncio.create_task(network.attach(pod.sandbox_id, pod.netns_path))
         await until((cni.folder / "begun").exists)
         attaching.cancel()
+        (cni.folder / "go").touch()
         await asyncio.wait([attaching])
         assert attaching.cancelled()
         await network.detach(pod.sandbox_id, {})
@@ -472,7 +476,7 @@ def test_what_a_plugin_of_a_former_network_says_does_not_count(
     host: Host, cni: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cni_network, "_STATUS_SECONDS", 0.05)
-    says_no = f"while [ ! -e {cni.folder}/go ]; do sleep 0.05; done; exit 1"
+    says_no = f"{WAIT.format(cni.folder / 'go')}; exit 1"
     cni.describe(cni.program(STATUS=says_no), version="1.1.0")
 
     async def test(network: CniNetwork) -> None:
@@ -492,7 +496,7 @@ def test_what_a_plugin_of_a_former_network_says_does_not_count(
 
 def test_garbage_is_collected_while_nobody_is_attached(host: Host, cni: Installation) -> None:
     cni.describe(
-        cni.program(GC=f"while [ ! -e {cni.folder}/go ]; do sleep 0.05; done"),
+        cni.program(GC=WAIT.format(cni.folder / "go")),
         version="1.1.0",
     )
 
