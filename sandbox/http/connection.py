@@ -23,6 +23,7 @@ PATIENCE = 0.25
 MOST_PIPELINED = 16
 _LINGER_SECONDS = 2.0
 """For a client that still sends to read its answer: bytes that nobody reads would make the kernel take it back."""
+_BROKEN_OFF = "the connection ended before the body"
 _TOO_MANY = "too many requests at once"
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 
@@ -150,9 +151,10 @@ class Connection:
 
     def _dispatch(self, request: Request) -> None:
         """To a guest, once all of the body has come, or what may wait of it, or time has passed."""
-        if self._refusal is not None and not request.is_complete:
+        refused = self._refusal or (Refusal(400, _BROKEN_OFF) if self._is_ended else None)
+        if refused is not None and not request.is_complete:
             self._pending = None
-            self._refuse(self._refusal, request)
+            self._refuse(refused, request)
             return
         waited = self.worker.now - self._pending_since
         if not request.is_complete and sum(map(len, request.body)) < self.worker.share and waited < PATIENCE:

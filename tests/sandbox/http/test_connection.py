@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from sandbox.http.body_pipes import BodyPipes
-from sandbox.http.connection import Connection
+from sandbox.http.connection import PATIENCE, Connection
 from sandbox.http.exchange import GuestExchange
 from sandbox.http.limits import HttpLimits
 from sandbox.http.request_reader import Request
@@ -152,3 +152,18 @@ def test_nothing_is_kept_of_one_that_went_while_its_guest_read(worker: _Worker) 
     finally:
         gc.enable()
         os.close(reader)
+
+
+def test_a_body_that_ends_with_its_client_is_waited_for_by_no_guest(worker: _Worker) -> None:
+    """Which went while an earlier request was answered."""
+    connection, client = connect(worker)
+    say(connection, client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + _HEAD + b"x")
+    (first,) = worker.submitted
+    client.shutdown(socket.SHUT_WR)
+    connection.process(select.EPOLLIN)
+    connection.finished(first)
+    worker.now = 2 * PATIENCE
+    connection.check(worker.now)
+    assert worker.submitted == [first]
+    with client:
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
