@@ -85,6 +85,7 @@ class BridgeNetwork:
         self._closing.clear()
         self._record = network_record.load(self._root)
         await self._try_to_bring_up()
+        self._in_background(self._keep_up())
 
     async def close(self) -> None:
         self._closing.set()
@@ -236,7 +237,7 @@ class BridgeNetwork:
         """Bridge and masquerade are made anew where somebody has removed them."""
         if await in_own_thread(lambda: self._connected(pair, name, netns_path)):
             return
-        log.warning("somebody has removed the bridge or its masquerade: made again", bridge=self._host.name)
+        self._tell_removed()
         await self._bring_up()
         if not await in_own_thread(lambda: self._connected(pair, name, netns_path)):
             raise SandboxError(f"bridge {self._host.name} is removed as soon as it is made: see who does it")
@@ -348,6 +349,19 @@ class BridgeNetwork:
             with suppress(SandboxError):  # condition() tells it
                 await self._bring_up()
                 log.info("pod network is ready")
+
+    async def _keep_up(self) -> None:
+        """For the pods that are there: it may be long until another one comes."""
+        while not await self._closes_within(_RETRY_SECONDS):
+            device = self._device
+            if device is None or not self.has_pods or await in_own_thread(partial(self._host.stands, device)):
+                continue
+            if self._device is device:
+                self._tell_removed()
+                await self._try_to_bring_up()
+
+    def _tell_removed(self) -> None:
+        log.warning("somebody has removed the bridge or its masquerade: made again", bridge=self._host.name)
 
     async def _closes_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

@@ -32,6 +32,14 @@ def used_networks(without: str = "") -> list[Network]:
     return [each for each in networks if each.version == 4] + [each for each in destinations if each.prefixlen]
 
 
+def is_there(device: Device, bridge: str) -> bool:
+    """Whether it has not been removed, or replaced."""
+    try:
+        return socket.if_nametoindex(bridge) == device.ifindex
+    except OSError:
+        return False
+
+
 def exists(bridge: str) -> bool:
     """Whether there is an interface of that name."""
     with NetlinkSocket() as host:

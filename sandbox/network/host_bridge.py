@@ -49,6 +49,13 @@ class HostBridge:
         """Whether addresses are translated as they were. Raises OSError."""
         return self._translation is None or self._translation.present()
 
+    def stands(self, device: Device) -> bool:
+        """Whether nobody has removed it, as far as it can be told now."""
+        try:
+            return bridge_device.is_there(device, self.name) and self.lets_out()
+        except OSError:
+            return True
+
     def publish(self, ports: HostPorts) -> set[PublishedPort]:
         """All that are now to lead to pods and no others: who comes first does it for all that wait.
 

@@ -15,6 +15,7 @@ from tests.sandbox.network.conftest import (
     links,
     ports,
     run,
+    until,
 )
 
 
@@ -29,6 +30,28 @@ def test_a_removed_bridge_is_made_again_with_the_pods_it_had(host: Host) -> None
         await attach(network, after)
         assert set(ports().values()) == {name}
         assert after.reaches(before, address)
+        await network.close()
+
+    host.run_test(test)
+
+
+def test_what_is_removed_comes_back_though_no_pod_comes(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a firewall's service, which begins anew by removing all rules."""
+    require_tool("nft")
+    monkeypatch.setattr("sandbox.network.bridge._RETRY_SECONDS", 0.05)
+
+    async def test() -> None:
+        network = host.network()
+        await network.open()
+        one, other = host.pods(2)
+        await attach(network, one)
+        address = await attach(network, other)
+        name, made = bridge_of(network), run("nft", "list", "ruleset")
+        run("nft", "flush", "ruleset")
+        await until(lambda: run("nft", "list", "ruleset") == made)
+        run("ip", "link", "del", name)
+        await until(lambda: set(ports().values()) == {name})
+        assert one.reaches(other, address)
         await network.close()
 
     host.run_test(test)
