@@ -26,7 +26,7 @@ from sandbox.network.cni.chain import CniAttachment
 from sandbox.network.cni.config_folder import Signature, load, signature
 from sandbox.network.cni.invocation import Result, Target, pod_arguments
 from sandbox.network.cni.network_config import NetworkConfig
-from sandbox.network.cni.plugin_process import Plugins
+from sandbox.network.cni.plugin_process import Plugins, end_orphans
 from sandbox.network.own_thread import in_own_thread
 from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.records import TornRecord
@@ -123,6 +123,8 @@ class CniNetwork:
 
     async def sweep(self, live: set[str]) -> None:
         """In the background: plugins take their time, and may hang."""
+        if gone := self._inherited - live:
+            await in_own_thread(partial(end_orphans, gone))
         self._inherited = set()
         self._watching.append(self._in_background(self._sweep(live)))
 

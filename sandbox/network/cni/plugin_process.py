@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import os
+import select
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sandbox.network.cni.results import PluginFailed, failure, subject
 _BUSY_ATTEMPTS = 5
 _BUSY_SECONDS = 0.5
 _SECONDS_TO_DIE = 2.0
+_SECONDS_FOR_ORPHANS = 30.0
+"""Who is killed has to get a processor to die, also on a busy machine."""
 
 
 class Plugins:
@@ -81,3 +84,29 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(TimeoutError):  # a daemon that it left behind may hold its pipes
         await asyncio.wait_for(process.communicate(), _SECONDS_TO_DIE)
+
+
+def end_orphans(sandbox_ids: Iterable[str]) -> None:
+    """Kill what a server that was killed left running for these pods: plugins, and what they have started. Blocks."""
+    variables = {f"CNI_CONTAINERID={each}".encode() for each in sandbox_ids}
+    while any(_ended(int(name), variables) for name in os.listdir("/proc") if name.isdecimal()):
+        continue
+
+
+def _ended(number: int, variables: set[bytes]) -> bool:
+    """Whether the process had one of these variables, and is no more."""
+    try:
+        process = os.pidfd_open(number)
+    except OSError:
+        return False
+    try:
+        if variables.isdisjoint(Path(f"/proc/{number}/environ").read_bytes().split(b"\0")):
+            return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        waiting = select.poll()
+        waiting.register(process, select.POLLIN)
+        return bool(waiting.poll(_SECONDS_FOR_ORPHANS * 1000))
+    except OSError:
+        return False
+    finally:
+        os.close(process)

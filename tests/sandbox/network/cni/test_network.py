@@ -249,6 +249,30 @@ def test_plugins_that_hang_do_not_keep_the_next_server_from_serving(host: Host, 
     host.run_test(test)
 
 
+def test_what_a_killed_server_left_running_ends_before_its_work_is_undone(host: Host, cni: Installation) -> None:
+    """CNI: one call at a time for a pod. An ADD that went on would hold an address for ever."""
+    add = f"echo $$ > {cni.folder}/adding; while [ ! -e {cni.folder}/never ]; do sleep 0.1; done"
+    delete = f"! grep -qs CNI_COMMAND=ADD /proc/$(cat {cni.folder}/adding)/environ || touch {cni.folder}/both"
+    cni.describe(cni.program(ADD=add, DEL=delete))
+
+    async def test() -> None:
+        killed = cni.network(host)
+        await killed.open()
+        pod = host.pod()
+        attaching = asyncio.create_task(killed.attach(pod.sandbox_id, pod.netns_path))
+        await until((cni.folder / "adding").exists)
+        network = cni.network(host)
+        await network.open()
+        await network.sweep(set())
+        await until(lambda: nothing_is_left(host))
+        await asyncio.gather(attaching, return_exceptions=True)
+        await killed.close()
+        await network.close()
+        assert not (cni.folder / "both").exists()
+
+    host.run_test(test)
+
+
 # ---- plugins that misbehave -----------------------------------------------------------------------------------------
 
 
