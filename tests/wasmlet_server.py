@@ -15,6 +15,7 @@ import grpc
 from cri_server.cri_v1 import api_pb2 as cri
 from sandbox.cgroup import tree as cgroup
 from tests.cri_client import CriClient
+from tests.orphans import children_of, command_line
 
 WASMLET = Path(sys.executable).with_name("wasmlet")
 _SECONDS_TO_START = 120
@@ -64,6 +65,11 @@ class WasmletServer:
                 raise AssertionError(f"the server does not serve:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.02)
 
+    def zygotes(self) -> list[int]:
+        """One, or none for a moment."""
+        assert self.process is not None
+        return [pid for pid in children_of(self.process.pid) if is_zygote(pid)]
+
     def kill(self) -> None:
         """With SIGKILL."""
         self._end(signal.SIGKILL)
@@ -100,3 +106,8 @@ class WasmletServer:
                 os.kill(self.process.pid, number)
             self.process.wait()
             self.process = None
+
+
+def is_zygote(pid: int) -> bool:
+    """False also of one that has ended."""
+    return "sandbox.zygote" in command_line(pid)
