@@ -27,6 +27,7 @@ from tests.cri_server.fakes import FakeImages, FakeNetwork, FakePods, Gate
 from tests.real_node import RealNode, real_node
 
 Scenario = Callable[["Node"], Awaitable[None]]
+_SECONDS = 240
 
 
 class Node:
@@ -73,7 +74,7 @@ class Node:
     async def stop(self) -> None:
         await self._channel.close(None)
         await self._server.stop(None)
-        await settle(self.runtime, 5)
+        await settle(self.runtime, _SECONDS)
 
     async def restart(self) -> None:
         """Another server on the same disk: only that and the pod processes are left of the last one."""
@@ -122,7 +123,7 @@ def node(tmp_path: Path) -> Callable[[Scenario], None]:
         node = Node(tmp_path)
         await node.start()
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(_SECONDS):
                 await scenario(node)
         finally:
             await node.stop()

@@ -18,7 +18,7 @@ from tests.real_node import RealNode, eventually, real_node
 from tests.sandbox.name_server import serving
 
 PORT = 7000
-_SECONDS = 60
+_SECONDS = 240
 _LARGE = 8 << 20
 REFUSED = ["PermissionDenied"]
 

@@ -138,5 +138,5 @@ def test_a_handler_serves_and_may_not_call(node: RealNode, web: str, guest: str)
 def test_a_handler_gives_a_slow_server_up(node: RealNode, handler: str) -> None:
     """By the timeout of its own; the Fetch API has none."""
     for python in _served(node, "http_python"):
-        path = f"/call?first_byte=100&url={quote(f'http://{handler}:{PORT}/slow?ms=5000')}"
+        path = f"/call?first_byte=100&url={quote(f'http://{handler}:{PORT}/slow?ms=20000')}"
         assert asked(python, path) == (502, b"ErrorCode_ConnectionReadTimeout()\n")

@@ -27,8 +27,8 @@ GUEST = "http_minimal"
 _PREFIX = "wasmlet.dev/http-"
 _MEBIBYTE = 1 << 20
 _MANY, _GONE = 200, 128
-_SECONDS = 30
-_DRIPS, _BETWEEN_DRIPS = 50, 0.2
+_SECONDS = 120
+_DRIPS, _BETWEEN_DRIPS = 600, 0.2
 
 
 class Served(NamedTuple):
@@ -381,7 +381,7 @@ def test_what_takes_too_long_is_answered_in_time(node: RealNode) -> None:
 
 def test_a_guest_that_never_answers_gives_way_to_others(node: RealNode) -> None:
     size = 30_000_000  # more than the kernel keeps for a client that does not read
-    limits: dict[str, Any] = {"workers": 1, "request_seconds": 4, "access_log": "json"}
+    limits: dict[str, Any] = {"workers": 1, "request_seconds": 4, "body_seconds": _SECONDS, "access_log": "json"}
     with serving(node, "spinning", **limits) as served:
         (worker,) = _workers(served)
         client = served.connect()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cri_server.test_http_containers import Served, read_one, received, serving
-from tests.cri_server.test_outgoing_http import answering_by_tls, self_signed
+from tests.cri_server.test_outgoing_http import answering, answering_by_tls, self_signed
 from tests.real_node import RealNode, eventually, real_node
 
 _TRIES = 30
@@ -62,14 +63,25 @@ def test_what_is_written_early_is_sent_early(served: Served) -> None:
 
 
 def test_one_that_waits_holds_up_nobody(served: Served) -> None:
-    with served.socket() as slow:
-        slow.sendall(b"GET /slow?ms=5000 HTTP/1.1\r\nHost: a\r\n\r\n")
+    called, awaited = threading.Event(), threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        called.set()
+        awaited.wait()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+
+    gateway = gateway_of(served)
+    with answering(gateway, answer) as port, served.socket() as slow:
+        slow.sendall(b"GET /call?url=http://%b:%d/ HTTP/1.1\r\nHost: a\r\n\r\n" % (gateway.encode(), port))
+        called.wait()
         assert served.ask("/hello") == (200, b"hello from Python\n")
-        slow.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            slow.recv(1)
-        slow.settimeout(30)
-        assert read_one(slow) == b"slept\n"
+        awaited.set()
+        assert read_one(slow) == b"late"
+
+
+def gateway_of(served: Served) -> str:
+    """The host's address in the pods' network."""
+    return served.address.rpartition(".")[0] + ".1"
 
 
 def test_what_is_written_while_an_earlier_handler_ends_is_read(served: Served) -> None:
@@ -102,7 +114,7 @@ def test_it_hears_why_a_call_failed(served: Served) -> None:
 
 
 def test_a_server_that_is_not_trusted_is_named_in_the_log(served: Served, tmp_path: Path) -> None:
-    gateway = served.address.rpartition(".")[0] + ".1"
+    gateway = gateway_of(served)
     with answering_by_tls(gateway, self_signed(tmp_path, gateway)) as port:
         status, body = served.ask(f"/call?url=https://{gateway}:{port}/")
         assert status == 502

@@ -20,7 +20,7 @@ from tests.real_node import RealNode, eventually, real_node
 from tests.sandbox.one_pod import descriptors
 
 PORT = 8080
-_SECONDS = 60
+_SECONDS = 240
 _LARGE = 64 << 20
 
 
@@ -250,7 +250,7 @@ def test_a_program_that_accepts_nothing_gets_no_socket(pods: ServingPods) -> Non
 
 def test_a_server_ends_by_sigterm_while_it_waits(pods: ServingPods) -> None:
     _, container = pods.serve("acceptor", "echo")
-    pods.node.call("StopContainer", container_id=container, timeout=30)
+    pods.node.call("StopContainer", container_id=container, timeout=_SECONDS)
     assert pods.node.status(container).exit_code == 143
 
 

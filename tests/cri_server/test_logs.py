@@ -1,4 +1,5 @@
 import errno
+import gc
 import importlib
 import io
 import json
@@ -35,7 +36,9 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    gc.disable()  # what other tests have left may log something when it is collected
     yield run
+    gc.enable()
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()

@@ -16,6 +16,7 @@ from cri_server.port_dial import dial
 from sandbox import syscalls
 from sandbox.errors import PodProcessGone
 from tests.prerequisites import require_root
+from tests.real_node import eventually
 from tests.sandbox.one_pod import descriptors
 
 
@@ -79,7 +80,7 @@ def test_where_nothing_listens(pod: Pod) -> None:
         PortNotReached, match=f"^connection refused: see that something listens on port {port} of the pod$"
     ):
         asyncio.run(dial(pod.sandbox, port))
-    assert descriptors(os.getpid()).items() <= before
+    eventually(lambda: descriptors(os.getpid()).items() <= before)
 
 
 def test_where_nobody_answers(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:

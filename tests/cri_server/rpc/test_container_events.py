@@ -42,6 +42,10 @@ class Listener:
         events = [await self.next() for _ in range(count)]
         return [(event.container_id, event.container_event_type) for event in events]
 
+    async def hear_all(self) -> None:
+        """Raises what ends it."""
+        await _read_all(self._call)
+
     def leave(self) -> None:
         self._call.cancel()
 
@@ -174,12 +178,14 @@ def test_a_client_that_reads_nothing_is_dropped_and_delays_nobody(node: Run) -> 
     """Its connection takes some events before they queue."""
 
     async def scenario(node: Node) -> None:
-        await Listener.of(node)
+        listener = await Listener.of(node)
         pod = await node.run_pod(annotations={"note": "x" * 100_000})
         container = await node.create(pod)
         while node.runtime.events.is_heard:
             await node.client("RemoveContainer", container_id=container)
             container = await node.create(pod)
+        with pytest.raises(grpc.aio.AioRpcError, match="came faster than this client took them"):
+            await listener.hear_all()
 
     node(scenario)
 

@@ -3,6 +3,7 @@ from typing import Any
 import grpc
 import pytest
 
+from cri_server.streaming import tokens
 from tests.cri_server.conftest import Node
 from tests.cri_server.rpc.test_pod_sandbox_run import Run
 
@@ -53,7 +54,9 @@ def test_only_in_a_container_that_runs(node: Run) -> None:
     node(scenario)
 
 
-def test_more_than_clients_come_for(node: Run) -> None:
+def test_more_than_clients_come_for(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_SECONDS_TO_COME", 3600)
+
     async def scenario(node: Node) -> None:
         container_id = await node.start_container(await node.run_pod())
         for _ in range(node.settings.streaming.pending):

@@ -166,7 +166,7 @@ def test_what_was_in_force_is_put_back_when_a_later_step_fails(node: Run) -> Non
 def test_the_score_is_put_back_too(node: Run) -> None:
     async def scenario(node: Node) -> None:
         container_id = await running(node)
-        guest = await asyncio.create_subprocess_exec("/bin/sleep", "60")
+        guest = await asyncio.create_subprocess_exec("/bin/sleep", "600")
         score = Path(f"/proc/{guest.pid}/oom_score_adj")
         before = score.read_text()
         (group_of(node, container_id) / "cgroup.procs").write_text(f"{guest.pid}\n")

@@ -108,7 +108,7 @@ def test_the_start_goes_on_when_its_client_goes_away(node: Run) -> None:
         await node.gate.reached["start"].wait()
         call.cancel()
         node.gate.release("start")
-        await asyncio.wait(list(node.runtime.operations))
+        await until(lambda: not node.runtime.operations)
         assert (await node.status(container_id)).state == cri.CONTAINER_RUNNING
 
     node(scenario)

@@ -7,7 +7,7 @@ from cri_server.cri_v1 import api_pb2 as cri
 from sandbox.errors import SandboxError
 from tests.cri_server.conftest import Node
 from tests.cri_server.fakes import KILL
-from tests.cri_server.rpc.test_pod_sandbox_run import Run
+from tests.cri_server.rpc.test_pod_sandbox_run import Run, until
 
 
 async def state_of(node: Node, sandbox_id: str) -> int:
@@ -62,7 +62,7 @@ def test_the_stop_goes_on_when_its_client_goes_away(node: Run) -> None:
         await node.gate.reached["shutdown"].wait()
         call.cancel()
         node.gate.release("shutdown")
-        await asyncio.wait(list(node.runtime.operations))
+        await until(lambda: not node.runtime.operations)
         assert await state_of(node, sandbox_id) == cri.SANDBOX_NOTREADY
 
     node(scenario)

@@ -13,6 +13,15 @@ from cri_server.streaming.server import StreamingServer, open_streaming
 
 Scenario = Callable[[StreamingServer], Awaitable[None]]
 _SECONDS = 240
+_LIMITS = (
+    "server._SECONDS_FOR_TLS",
+    "server._SECONDS_TO_SAY_GOODBYE",
+    "reception._SECONDS_FOR_A_REQUEST",
+    "reception._SECONDS_TO_READ_A_REFUSAL",
+    "conversation._SECONDS_TO_HEAR_OF_THE_END",
+    "spdy_carrier._SECONDS_TO_CLOSE",
+    "channel_carrier._SECONDS_TO_CLOSE",
+)
 
 
 class Serve(Protocol):
@@ -20,7 +29,11 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve() -> Serve:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Patient with its clients, on a busy machine also with those that mean it; a scenario may say otherwise."""
+    for limit in _LIMITS:
+        monkeypatch.setattr(f"cri_server.streaming.{limit}", _SECONDS)
+
     async def run(scenario: Scenario, settings: StreamingSettings) -> None:
         async with AsyncExitStack() as stack:
             server = await open_streaming(settings, stack)
@@ -30,7 +43,9 @@ def serve() -> Serve:
                 await _happened(lambda: asyncio.all_tasks() == {asyncio.current_task()})
                 await _happened(lambda: _descriptors() <= before)
 
-    return lambda scenario, **settings: asyncio.run(run(scenario, StreamingSettings(**settings)))
+    return lambda scenario, **settings: asyncio.run(
+        run(scenario, StreamingSettings(**{"creation_seconds": _SECONDS, **settings}))
+    )
 
 
 def _descriptors() -> set[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,8 @@ def test_a_client_that_stalls_in_its_handshake_is_sent_away(
         for first_words in (b"", b"\x16\x03\x01\x02"):
             caller = await call(server.address)
             caller.send(first_words)
-            assert await caller.reader.read() == b""
+            with suppress(ConnectionResetError):  # where they came too late to be read
+                assert await caller.reader.read() == b""
             await caller.close()
 
     serve(scenario, tls_certificate=str(shown.path), tls_key=str(shown.key))

@@ -13,7 +13,7 @@ from cri_server.streaming import conversation
 from cri_server.streaming.server import StreamingServer
 from cri_server.streaming.spdy import frames
 from cri_server.streaming.target import ProcessTarget
-from tests.cri_server.streaming.clients import SpdyClient, spdy, websocket
+from tests.cri_server.streaming.clients import SPDY_HEADERS, SpdyClient, call, request, spdy, websocket
 from tests.cri_server.streaming.conftest import Serve
 from tests.cri_server.streaming.local_processes import LocalTarget
 
@@ -209,9 +209,13 @@ def test_more_streams_than_were_asked_for_are_refused(serve: Serve) -> None:
 def test_a_client_that_opens_too_few_streams_is_told(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
         local = LocalTarget("true")
-        client, streams = await opened(server.url(local.target()), "stdout")
+        url = server.url(local.target())
+        client = SpdyClient(await call(url))
+        client.caller.send(request(url, {**SPDY_HEADERS, "X-Stream-Protocol-Version": "v4.channel.k8s.io"}))
+        error, _ = (client.open(streamtype=role) for role in ("error", "stdout"))
+        assert (await client.caller.answer()).status == 101
         await client.receive_all()
-        assert failure(client.received[streams["error"]]) == "the client has not opened its streams within 1 s"
+        assert failure(client.received[error]) == "the client has not opened its streams within 1 s"
         assert local.process is None
 
     serve(scenario, creation_seconds=1)

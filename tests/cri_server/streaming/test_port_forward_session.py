@@ -1,6 +1,7 @@
 """Ports of this machine, over sockets, in each language that clients speak."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -125,8 +126,7 @@ def test_a_client_that_resets_leaves_nothing_of_a_silent_pod(serve: Serve) -> No
             client = await forwarded(server)
             error, data = pair(client, port, 0)
             client.caller.send(frames.rst_stream(data, 5))
-            async with asyncio.timeout(60):
-                await until(client, lambda: error in client.ended)
+            await until(client, lambda: error in client.ended)
             over.set()
             client.caller.vanish()
 
@@ -135,11 +135,12 @@ def test_a_client_that_resets_leaves_nothing_of_a_silent_pod(serve: Serve) -> No
 
 def test_a_port_that_nobody_listens_on(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
-        async with listening(echo) as port:
-            pass
-        client = await forwarded(server)
-        error, data = pair(client, port, 0)
-        await until(client, lambda: error in client.ended and data in client.refused)
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+            client = await forwarded(server)
+            error, data = pair(client, port, 0)
+            await until(client, lambda: error in client.ended and data in client.refused)
         text = client.received[error].decode()
         assert text.startswith(f"error forwarding port {port} to pod sandbox, uid : [Errno 111]")
         client.caller.vanish()
@@ -202,12 +203,13 @@ def test_streams_that_are_given_up_at_once_are_not_served_without_end(
 
     async def scenario(server: StreamingServer) -> None:
         client = await forwarded(server)
-        for number in range(3):
-            client.caller.send(frames.rst_stream(client.open(streamtype="error", port="80", requestid=str(number)), 5))
+        half = [client.open(streamtype="error", port="80", requestid=str(number)) for number in range(3)]
+        for stream in half[:-1]:
+            client.caller.send(frames.rst_stream(stream, 5))
         beyond = client.open(streamtype="error", port="80", requestid="3")
         await until(client, lambda: beyond in client.refused)
         async with listening(echo) as port:
-            await asyncio.sleep(1.1)  # until the others are given up
+            await until(client, lambda: half[-1] in client.ended)  # the last of them is given up
             _, data = pair(client, port, 4)
             client.send(data, b"hello", fin=True)
             await until(client, lambda: data in client.ended)
@@ -224,9 +226,7 @@ def test_a_client_that_opens_streams_without_end_is_sent_away(serve: Serve, monk
         client = await forwarded(server)
         for number in range(7):
             client.open(streamtype="error", port="80", requestid=str(number))
-        async with asyncio.timeout(60):
-            while await client.receive():
-                pass
+        await client.receive_all()
         assert len(client.refused) == 4
 
     serve(scenario)
@@ -234,9 +234,10 @@ def test_a_client_that_opens_streams_without_end_is_sent_away(serve: Serve, monk
 
 def test_a_client_that_vanishes_closes_what_it_had_open(serve: Serve) -> None:
     async def scenario(server: StreamingServer) -> None:
-        closed = asyncio.Event()
+        connected, closed = asyncio.Event(), asyncio.Event()
 
         async def wait(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            connected.set()
             await reader.read()
             closed.set()
 
@@ -245,6 +246,7 @@ def test_a_client_that_vanishes_closes_what_it_had_open(serve: Serve) -> None:
             _, data = pair(client, port, 0)
             client.send(data, b"x")
             await client.until_replied(2)
+            await connected.wait()
             client.caller.vanish()
             await closed.wait()
 
