@@ -27,8 +27,14 @@ level = "debug"
 """
 _CRICTL = """\
 runtime-endpoint: unix:///run/wasmlet/wasmlet.sock
-timeout: 120
+timeout: 900
 """
+_PATIENCE = """\
+[Manager]
+DefaultTimeoutStartSec=900
+DefaultDeviceTimeoutSec=900
+"""
+"""Of systemd, with a machine that is slower than any that it was made for."""
 _UNIT = """\
 [Unit]
 Description={description}
@@ -104,6 +110,8 @@ def _add_unit(tree: Path, name: str, description: str, command: str) -> None:
 
 def _set_up(tree: Path) -> None:
     (tree / "etc/hostname").write_text("node\n")
+    (tree / "etc/systemd/system.conf.d").mkdir(exist_ok=True)
+    (tree / "etc/systemd/system.conf.d/patience.conf").write_text(_PATIENCE)
     (tree / "etc/resolv.conf").write_text("nameserver 192.0.2.1\n")
     run("systemd-machine-id-setup", inside=tree)  # without one systemd sets a first boot's machine up
     (tree / "var/log/journal").mkdir(exist_ok=True)  # so that a boot's journal can be read after it

@@ -246,7 +246,7 @@ def test_a_guest_process_has_no_rights(node: Node) -> None:
 
 def test_native_code_in_a_guest_process_can_do_nothing(node: Node) -> None:
     """The same test as on this machine, on that kernel. It needs no server."""
-    words = ["-m", "pytest", "-p", "no:cacheprovider", "--timeout=900", "tests/sandbox/test_guest_isolation.py"]
+    words = ["-m", "pytest", "-p", "no:cacheprovider", "--timeout=3000", "tests/sandbox/test_guest_isolation.py"]
     chosen = ["-k", "test_native_code_in_a_guest_process_can_do_nothing"]
     python = f"cd {CHECKOUT} && PYTHONPATH={PYTEST} exec {VENV}/bin/python"
     ran = node.machine.try_to_run("sh", "-c", f'{python} "$@"', "sh", *words, *chosen)
@@ -262,7 +262,7 @@ with socket.create_server(("192.0.2.2", 8000)) as server:
 """
 CONNECT = """
 import socket
-with socket.create_connection(("192.0.2.2", 8000), timeout=120) as connection:
+with socket.create_connection(("192.0.2.2", 8000), timeout=900) as connection:
     print(connection.recv(100).decode())
 """
 
