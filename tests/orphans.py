@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 240.0
 
 
 def adopt_orphans() -> None:

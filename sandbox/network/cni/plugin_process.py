@@ -14,7 +14,7 @@ from sandbox.network.cni.results import PluginFailed, failure, subject
 
 _BUSY_ATTEMPTS = 5
 _BUSY_SECONDS = 0.5
-_SECONDS_TO_DIE = 2.0
+_SECONDS_TO_DIE = 10.0
 _SECONDS_FOR_ORPHANS = 30.0
 """Who is killed has to get a processor to die, also on a busy machine."""
 
