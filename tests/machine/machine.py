@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tests.machine.disk import PORT, Disk
 from tests.prerequisites import require_tool
 
-_SECONDS_TO_BOOT = 900
+_SECONDS_TO_BOOT = 3000
 _SECONDS_TO_RUN = 3000
 _SECONDS_TO_END = 600
 _MEMORY = "2G"
