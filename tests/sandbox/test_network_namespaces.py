@@ -3,7 +3,6 @@
 import _thread
 import asyncio
 import os
-from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +11,7 @@ from sandbox import network_namespaces
 from sandbox.errors import SandboxError
 from sandbox.network_namespaces import NetworkNamespaces
 from tests.prerequisites import require_root
+from tests.sandbox.one_pod import until
 
 
 def held() -> list[str]:
@@ -25,12 +25,6 @@ def held() -> list[str]:
         if shown.startswith("net:") and shown != own:
             found.append(shown)
     return found
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(240):
-        while not is_so():
-            await asyncio.sleep(0.001)
 
 
 def test_the_one_that_was_made_ahead_is_taken_once() -> None:

@@ -134,7 +134,7 @@ class Host:
 
 
 async def _finished(test: Callable[[], Awaitable[None]]) -> None:
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(540):
         await test()
 
 
