@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,7 +60,7 @@ func (p *Programs) Applet(name string) Main {
 
 // Find looks a name up as execvp(3) does. The error is ENOENT, EACCES, EISDIR or ENOEXEC.
 func (p *Programs) Find(process *Process, name string) (Found, error) {
-	if main := p.commands.Main(path.Base(name)); main != nil && p.own() == nil {
+	if main := p.commands.Main(path.Base(name)); main != nil && isCommand(name) && p.own() == nil {
 		return Found{Main: main}, nil
 	}
 	reason := error(syscall.ENOENT)
@@ -74,6 +75,13 @@ func (p *Programs) Find(process *Process, name string) (Found, error) {
 	}
 	return Found{}, reason
 }
+
+// isCommand is true for a name, and for a path in a usual folder of commands: other paths mean files.
+func isCommand(name string) bool {
+	return !strings.Contains(name, "/") || slices.Contains(usualFolders, path.Dir(name))
+}
+
+var usualFolders = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
 func candidates(process *Process, name string) []string {
 	if strings.Contains(name, "/") {

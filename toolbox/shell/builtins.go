@@ -293,11 +293,11 @@ func (s *Shell) whatIs(name string) (kind, place string) {
 
 // declare is export, readonly, local, declare and typeset.
 func (s *Shell) declare(clause *syntax.DeclClause) error {
-	s.status = 0
 	flags, assigns, err := s.declareWords(clause)
 	if err != nil {
 		return s.expansionFailed(err)
 	}
+	s.status = 0
 	if len(assigns) == 0 {
 		s.printVariables(clause.Variant.Value)
 	}

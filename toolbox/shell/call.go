@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path"
@@ -171,6 +172,11 @@ func (s *Shell) runScriptFile(process *program.Process, file string) error {
 		s.status = program.NotExecutable
 		return nil
 	}
+	if isBinary(text) {
+		s.complain("%s: this is neither WebAssembly nor a script", process.Args[0])
+		s.status = program.NotExecutable
+		return nil
+	}
 	args := append([]string{s.process.Args[0], file}, process.Args[1:]...)
 	main := program.Main(Main)
 	if words := interpreter(string(text)); len(words) > 0 {
@@ -185,6 +191,12 @@ func (s *Shell) runScriptFile(process *program.Process, file string) error {
 	}
 	s.status = program.Run(main, process.With(args...))
 	return nil
+}
+
+// isBinary as bash decides it: there is a NUL in the first line.
+func isBinary(text []byte) bool {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return bytes.IndexByte(line, 0) >= 0
 }
 
 // interpreter is the words of a first line of #!.

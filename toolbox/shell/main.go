@@ -11,42 +11,49 @@ import (
 	"wasmlet.dev/toolbox/program"
 )
 
-// Main is sh: `sh [-eufx] [-c COMMAND [NAME [ARGUMENT ...]]] [SCRIPT [ARGUMENT ...]]`, else commands from its input.
+// Main is sh: `sh [-eufx] [-c COMMAND [NAME [ARGUMENT ...]]] [SCRIPT [ARGUMENT ...]]`, else commands from its input, also
+// with `-s [ARGUMENT ...]`.
 func Main(process *program.Process) int {
 	shell := newShell(process, process.Args[0], nil)
-	rest, fromWord, err := shell.startOptions(process.Args[1:])
+	rest, source, err := shell.startOptions(process.Args[1:])
 	switch {
 	case err != nil:
 		shell.complain("%s", err)
 		return 2
-	case fromWord:
+	case source == 'c':
 		return shell.runWord(rest)
-	case len(rest) > 0:
+	case len(rest) > 0 && source != 's':
 		return shell.runScript(rest)
 	}
+	shell.params = rest
 	if process.Terminal != nil && process.IsTerminal(0) {
 		return shell.finish(shell.interact)
 	}
 	return shell.finish(shell.runInput)
 }
 
-func (s *Shell) startOptions(args []string) (rest []string, fromWord bool, err error) {
+// startOptions tells by a letter where the commands are: 'c' in a word, 's' in the input, 0 in a file if there is a rest.
+func (s *Shell) startOptions(args []string) (rest []string, source rune, err error) {
 	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
 		word := args[0]
 		args = args[1:]
 		if word == "--" {
 			break
 		}
-		fromWord = fromWord || (word[0] == '-' && strings.Contains(word, "c"))
 		if strings.HasPrefix(word, "--") {
-			return nil, false, fmt.Errorf("illegal option %s", word)
+			return nil, 0, fmt.Errorf("illegal option %s", word)
+		}
+		for _, letter := range "sc" {
+			if word[0] == '-' && strings.ContainsRune(word, letter) {
+				source = letter
+			}
 		}
 		args, err = s.setOption(word[:1]+strings.Map(withoutStartLetters, word[1:]), args)
 		if err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 	}
-	return args, fromWord, nil
+	return args, source, nil
 }
 
 // withoutStartLetters drops the options that say how the shell is started.
@@ -90,15 +97,35 @@ func (s *Shell) runInput() error {
 
 func (s *Shell) runFrom(reader io.Reader) error {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	var read []*syntax.Stmt
 	for statement, err := range parser.StmtsSeq(reader) {
 		if err != nil {
 			return err
 		}
-		if err := s.statement(statement); err != nil {
+		read = append(read, statement)
+		if goesOnBeforeHereDocument(read) {
+			continue
+		}
+		if err := s.statements(read); err != nil {
 			return err
 		}
+		read = read[:0]
 	}
-	return nil
+	return s.statements(read)
+}
+
+// goesOnBeforeHereDocument: a here-document follows its line, on which other commands may come first. An empty one looks
+// as if it had not been read yet, and waits for the next command: nothing else comes of that.
+func goesOnBeforeHereDocument(read []*syntax.Stmt) bool {
+	lacks := false
+	for _, statement := range read {
+		syntax.Walk(statement, func(node syntax.Node) bool {
+			redirect, _ := node.(*syntax.Redirect)
+			lacks = lacks || (redirect != nil && redirect.Hdoc == nil && redirect.Op != syntax.WordHdoc && isHereDocument(redirect))
+			return !lacks
+		})
+	}
+	return lacks && read[len(read)-1].Semicolon.IsValid()
 }
 
 type byteByByte struct{ io.Reader }

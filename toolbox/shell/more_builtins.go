@@ -144,7 +144,7 @@ func (s *Shell) getopts(args []string) error {
 	return s.assign("OPTARG", *value)
 }
 
-func (s *Shell) nextOption(letters string, words []string, index, place *int) (letter string, value *string, status int) {
+func (s *Shell) nextOption(letters string, words []string, index, place *int) (result string, value *string, status int) {
 	isSilent := strings.HasPrefix(letters, ":")
 	if *index > len(words) || len(words[*index-1]) < 2 || words[*index-1][0] != '-' {
 		return "?", nil, 1
@@ -154,7 +154,7 @@ func (s *Shell) nextOption(letters string, words []string, index, place *int) (l
 		*index++
 		return "?", nil, 1
 	}
-	letter = word[*place : *place+1]
+	letter := word[*place : *place+1]
 	*place++
 	known := strings.Index(strings.TrimPrefix(letters, ":"), letter)
 	takesValue := known >= 0 && strings.HasPrefix(strings.TrimPrefix(letters, ":")[known+1:], ":")

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"mvdan.cc/sh/v3/expand"
-
 	"wasmlet.dev/toolbox/program"
 )
 
@@ -43,13 +41,9 @@ func (s *Shell) read(args []string) error {
 	if isLate {
 		s.status = 128 + 14
 	}
-	values := expand.ReadFields(s.expansion(), line, len(options.names), options.raw)
+	values := s.split(line, len(options.names), options.raw)
 	for index, name := range options.names {
-		value := ""
-		if index < len(values) {
-			value = values[index]
-		}
-		if err := s.assign(name, value); err != nil {
+		if err := s.assign(name, values[index]); err != nil {
 			s.fail("read: %s", err)
 		}
 	}
@@ -124,12 +118,13 @@ func (s *Shell) readLine(input io.Reader, options reading) (line string, ended, 
 		defer cancel()
 		result := make(chan string, 1)
 		program.Go(func() {
-			text, _ := readBytes(program.Input{Reader: input, Context: limited}, options)
+			var text string
+			text, ended = readBytes(program.Input{Reader: input, Context: limited}, options)
 			result <- text
 		})
 		select {
 		case line = <-result:
-			return line, false, false
+			return line, ended, ended && limited.Err() != nil
 		case <-limited.Done():
 			return "", true, true
 		}

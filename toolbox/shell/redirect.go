@@ -39,8 +39,7 @@ func (s *Shell) redirect(redirects []*syntax.Redirect) (files []io.Closer, err e
 }
 
 func (s *Shell) redirectOne(redirect *syntax.Redirect) (io.Closer, error) {
-	switch redirect.Op {
-	case syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
+	if isHereDocument(redirect) {
 		return nil, s.hereDocument(redirect)
 	}
 	word, err := expand.Literal(s.expansion(), redirect.Word)
@@ -72,6 +71,10 @@ func (s *Shell) redirectOne(redirect *syntax.Redirect) (io.Closer, error) {
 		return nil, s.duplicate(redirect, 1, word)
 	}
 	return nil, fmt.Errorf("%s is not part of this shell's language", redirect.Op)
+}
+
+func isHereDocument(redirect *syntax.Redirect) bool {
+	return redirect.Op == syntax.Hdoc || redirect.Op == syntax.DashHdoc || redirect.Op == syntax.WordHdoc
 }
 
 func (s *Shell) open(redirect *syntax.Redirect, standard int, name string, flags int) (io.Closer, error) {

@@ -106,6 +106,8 @@ func TestLanguage(t *testing.T) {
 		"cat <<'EOF'\n$GREETING \\$x `y`\nEOF":                          "$GREETING \\$x `y`",
 		"cat <<-EOF\n\tindented\n\tEOF":                                 "indented",
 		`cat <<< "a word"`:                                              "a word",
+		"cat <<A; cat <<B; echo on\none\nA\ntwo\nB\n":                   "one\ntwo\non",
+		"read x <<E & wait; cat <<E; echo end\na\nE\nE\n":               "end",
 		`exec 3> file; echo kept >&3; exec 3>&-; cat file`:              "kept",
 		`exec > file; echo hidden`:                                      "",
 
@@ -122,15 +124,24 @@ func TestLanguage(t *testing.T) {
 		`while true; do :; done & kill $!; wait; echo ended`: "ended",
 
 		// builtins
-		`read a b <<< "one two three"; echo "$a|$b"`: "one|two three",
-		`read -r a <<< 'back\slash'; echo "$a"`:      `back\slash`,
-		`eval 'x=1; echo $x'`:                        "1",
-		`trap 'echo bye' EXIT; echo first`:           "first\nbye",
-		`command -v cd echo true`:                    "cd\necho\ntrue",
-		`type nothing 2>/dev/null || echo $?`:        "127",
-		`readonly R=1; echo $R`:                      "1",
-		`set -f; echo *`:                             "*",
-		`exec echo replaced; echo no`:                "replaced",
+		`read a b <<< "one two three"; echo "$a|$b"`:                     "one|two three",
+		`read -r a <<< 'back\slash'; echo "$a"`:                          `back\slash`,
+		`eval 'x=1; echo $x'`:                                            "1",
+		`trap 'echo bye' EXIT; echo first`:                               "first\nbye",
+		`command -v cd echo true`:                                        "cd\necho\ntrue",
+		`type nothing 2>/dev/null || echo $?`:                            "127",
+		`readonly R=1; echo $R`:                                          "1",
+		`set -- -b -z; while getopts :ab: o; do echo "$o $OPTARG"; done`: "b -z",
+		`getopts :ab: o -z; echo "$o $OPTARG"; OPTIND=1; getopts :b: o -b; echo "$o $OPTARG"`:                "? z\n: b",
+		`IFS=: read a b c d <<< "x::z:"; echo "$a|$b|$c|$d"`:                                                 "x||z|",
+		`IFS=, read a b <<< "1,2,3,"; echo "$a|$b"; IFS=, read a b <<< "1,2,"; echo $b`:                      "1|2,3,\n2",
+		`read a b <<< " x  y  z "; echo "$a|$b|"; IFS= read a <<< " x "; echo "$a|"`:                         "x|y  z|\n x |",
+		`read a b <<< 'a\ b\\ c'; echo "$a|$b"; IFS=': ' read a b <<< 'a : b'; echo "$a|$b"`:                 "a b\\|c\na|b",
+		`read -t 100 x < /dev/null; echo $?`:                                                                 "1",
+		`let 'x = 2 + 3' y=x*2; echo $x $y; let 'x - x'; echo $?`:                                            "5 10\n1",
+		`f() { local v=$(exit 6); echo $?; }; f; export E=$(exit 3); echo $?; false; readonly R=$?; echo $R`: "0\n0\n1",
+		`set -f; echo *`:              "*",
+		`exec echo replaced; echo no`: "replaced",
 	} {
 		t.Run(script, func(t *testing.T) {
 			got := run(t.TempDir(), "", "-c", script)
@@ -204,6 +215,33 @@ func TestScriptFile(t *testing.T) {
 	}
 	if got := run(dir, "", "missing"); got.status != 127 {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestCommandsFromInputWithParameters(t *testing.T) {
+	if got := run("/", "echo $2 $#\n", "-s", "a", "b"); got != (result{0, "b 2\n", ""}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Where the toolbox is in no file, a path means a file nevertheless, but for those at which commands are usual.
+func TestFilesThatAreCalledAsCommands(t *testing.T) {
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "test"), []byte("echo mine $1\n"), 0o755)
+	os.WriteFile(filepath.Join(dir, "top"), []byte("\x7fELF\x00"), 0o755)
+	os.Mkdir(filepath.Join(dir, "env"), 0o755)
+	for script, expected := range map[string]result{
+		`./test it`:           {0, "mine it\n", ""},
+		`./cat`:               {127, "", "sh: ./cat: not found\n"},
+		`./env`:               {126, "", "sh: ./env: Permission denied\n"},
+		`./top`:               {126, "", "sh: ./top: this is neither WebAssembly nor a script\n"},
+		`echo a | /bin/hd -v`: {0, "00000000  61 0a                                             |a.|\n00000002\n", ""},
+	} {
+		t.Run(script, func(t *testing.T) {
+			if got := run(dir, "", "-c", script); got != expected {
+				t.Errorf("%+v, not %+v", got, expected)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"fmt"
+	"strings"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -117,7 +118,7 @@ func (s *Shell) command(command syntax.Command) error {
 	case *syntax.ArithmCmd:
 		return s.then(s.arithmetic(command.X))
 	case *syntax.LetClause:
-		return s.then(s.arithmetic(command.Exprs...))
+		return s.then(s.let(command.Exprs))
 	case *syntax.TimeClause:
 		return s.timeClause(command)
 	}
@@ -158,15 +159,32 @@ func (s *Shell) binary(command *syntax.BinaryCmd) error {
 	return nil
 }
 
-func (s *Shell) arithmetic(expressions ...syntax.ArithmExpr) error {
+func (s *Shell) arithmetic(expression syntax.ArithmExpr) error {
+	value, err := expand.Arithm(s.expansion(), expression)
+	if err != nil {
+		return s.expansionFailed(err)
+	}
+	s.status = 1
+	if value != 0 {
+		s.status = 0
+	}
+	return nil
+}
+
+func (s *Shell) let(expressions []syntax.ArithmExpr) error {
 	for _, expression := range expressions {
-		value, err := expand.Arithm(s.expansion(), expression)
-		if err != nil {
-			return s.expansionFailed(err)
+		if word, isWord := expression.(*syntax.Word); isWord {
+			text, err := expand.Literal(s.expansion(), word)
+			if err != nil {
+				return s.expansionFailed(err)
+			}
+			expression, err = syntax.NewParser().Arithmetic(strings.NewReader(text))
+			if err != nil {
+				return s.expansionFailed(err)
+			}
 		}
-		s.status = 1
-		if value != 0 {
-			s.status = 0
+		if err := s.arithmetic(expression); err != nil {
+			return err
 		}
 	}
 	return nil
