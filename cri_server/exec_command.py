@@ -17,7 +17,7 @@ from cri_server.errors import CommandNotExecutable, CommandNotFound
 from cri_server.runtime import Runtime
 from cri_server.sandbox_store import Sandbox
 from cri_server.socket_shim import needs_shim
-from image_store.errors import ImageStoreError
+from image_store.errors import ImageStoreError, ModuleInvalid
 from image_store.image import Program
 from image_store.wasm_kind import kind_of, other_kind
 from sandbox import guest_files
@@ -61,7 +61,7 @@ async def find_command(runtime: Runtime, sandbox: Sandbox, container: Container,
 
 async def _open(container: Container, name: str) -> GuestFile | None:
     paths = list(_candidates(container, name))
-    find = partial(guest_files.open_first, container.run.pid, container.guest, paths)
+    find = partial(guest_files.open_first, container.run.pid, container.guest, paths, searches="/" not in name)
     try:
         return await apart(find, guest_files.close)
     except Denied as error:
@@ -93,7 +93,10 @@ async def _of_file(runtime: Runtime, container: Container, name: str, file: Gues
             f'exec: "{name}": exec format error: not a WebAssembly module: {file.path} is {other_kind(file.head)}'
         )
     subject = f"{file.path} of container {container.config.metadata.name}"
-    program = await runtime.images.loose_program(file.descriptor, subject, container.id)
+    try:
+        program = await runtime.images.loose_program(file.descriptor, subject, container.id)
+    except ModuleInvalid as error:
+        raise CommandNotExecutable(f'exec: "{name}": exec format error: {error}') from error
     _check(program, name)
     return program
 

@@ -28,9 +28,10 @@ class Denied(SandboxError):
     """There is a file, but it may not be read, or is a directory."""
 
 
-def open_first(pid: int, spec: GuestSpec, paths: Sequence[str]) -> GuestFile | None:
+def open_first(pid: int, spec: GuestSpec, paths: Sequence[str], searches: bool) -> GuestFile | None:
     """The first of the paths at which there is a regular file that can be read. ``pid``: of the container's guest, as
-    the host numbers it.
+    the host numbers it; ``searches``: the paths are guesses, so that a folder at one, and what may be in a folder that
+    the user cannot enter, counts as not there.
 
     By a thread ``apart``, which takes the user's rights. Raises Denied where all that is there is denied, GuestGone,
     SandboxError.
@@ -38,7 +39,7 @@ def open_first(pid: int, spec: GuestSpec, paths: Sequence[str]) -> GuestFile | N
     root = _open_root(pid, spec.container_id)
     try:
         syscalls.take_file_rights(spec.uid, spec.gid, spec.groups)
-        return _open_first(root, paths)
+        return _open_first(root, paths, searches)
     finally:
         os.close(root)
 
@@ -60,11 +61,11 @@ def _open_root(pid: int, container_id: str) -> int:
         raise GuestGone(f"container {container_id} is not running: start another one") from error
 
 
-def _open_first(root: int, paths: Sequence[str]) -> GuestFile | None:
+def _open_first(root: int, paths: Sequence[str], searches: bool) -> GuestFile | None:
     denied = ""
     for path in paths:
         try:
-            return _described(_open_regular(root, path), path)
+            return _described(_open_regular(root, path, searches), path)
         except PermissionError:
             denied = denied or path
         except OSError:
@@ -83,12 +84,24 @@ def _described(descriptor: int, path: str) -> GuestFile:
         raise
 
 
-def _open_regular(root: int, path: str) -> int:
+def _open_regular(root: int, path: str, searches: bool) -> int:
     """What is no regular file is refused before it is opened: to open a pipe would wake who waits for it."""
-    found = syscalls.open_in_root(root, path, os.O_PATH)
+    found = _find(root, path, searches)
     try:
-        if not stat.S_ISREG(os.fstat(found).st_mode):
+        mode = os.fstat(found).st_mode
+        if stat.S_ISDIR(mode) and searches:
+            raise IsADirectoryError(path)
+        if not stat.S_ISREG(mode):
             raise PermissionError(path)
         return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(found)
+
+
+def _find(root: int, path: str, searches: bool) -> int:
+    try:
+        return syscalls.open_in_root(root, path, os.O_PATH)
+    except PermissionError as error:
+        if searches:
+            raise FileNotFoundError(path) from error
+        raise

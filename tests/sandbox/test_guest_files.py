@@ -47,10 +47,10 @@ class Guest:
         file.chmod(mode)
         os.chown(file, 0, group)
 
-    def find(self, *paths: str) -> GuestFile | None:
+    def find(self, *paths: str, searches: bool = False) -> GuestFile | None:
         uid, gid, groups = self.user
         spec: Any = SimpleNamespace(uid=uid, gid=gid, groups=groups, container_id="main")
-        return asyncio.run(apart(partial(guest_files.open_first, self.pid, spec, paths), guest_files.close))
+        return asyncio.run(apart(partial(guest_files.open_first, self.pid, spec, paths, searches), guest_files.close))
 
     def found(self, *paths: str) -> tuple[str, bytes]:
         """Where, and how it begins."""
@@ -105,6 +105,17 @@ def test_the_rights_of_the_user_and_its_groups(guest: Guest) -> None:
     for path in ("/secret", "/closed/file"):
         with pytest.raises(Denied, match=path):
             guest.find(path, "/nothing")
+
+
+def test_a_name_is_looked_for_beyond_folders(guest: Guest) -> None:
+    """As execvp(3) does it: nobody asked for the folder, and what is in a closed one is not known."""
+    (guest.root / "work" / "tool").mkdir(parents=True)
+    guest.add("closed/tool")
+    (guest.root / "closed").chmod(0o700)
+    assert guest.find("/closed/tool", "/work/tool", searches=True) is None
+    guest.add("secret/tool", mode=0o600)
+    with pytest.raises(Denied, match="/secret/tool"):
+        guest.find("/closed/tool", "/secret/tool", "/work/tool", searches=True)
 
 
 def test_root_has_no_more_rights_than_its_own(guest: Guest) -> None:

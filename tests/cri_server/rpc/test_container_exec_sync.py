@@ -127,6 +127,18 @@ def test_the_image_has_it(node: RealNode, pod: str) -> None:
     assert refusal(node, container, "ls")[1].startswith('exec: "ls": permission denied')
 
 
+def test_folders_hide_no_command(node: RealNode, pod: str, volume: Path) -> None:
+    """Neither one of its name, nor one on the PATH, nor the working directory, that the user may not enter."""
+    (volume / "closed").mkdir(0o700)
+    (volume / "env").mkdir()
+    context = cri.LinuxContainerSecurityContext(run_as_user=cri.Int64Value(value=33))
+    fields = {"linux": cri.LinuxContainerConfig(security_context=context), "working_dir": "/volume"}
+    path = cri.KeyValue(key="PATH", value=b"/volume/closed:/bin")
+    container = with_volume(node, pod, volume, envs=[path], **fields)
+    assert exec_sync(node, container, "env")[0] == 0
+    assert "executable file not found" in refusal(node, container, "nothing")[1]
+
+
 def test_webassembly_of_a_volume(node: RealNode, pod: str, volume: Path) -> None:
     (volume / "program").write_bytes(guest("exit3"))
     container = with_volume(node, pod, volume, envs=[cri.KeyValue(key="PATH", value=b"/nowhere:/volume")])
@@ -173,7 +185,7 @@ def test_what_cannot_be_executed(node: RealNode, pod: str, volume: Path) -> None
         "/volume/text": "permission denied",
         "/volume/secret": "permission denied",
         "/volume/native": "exec format error: not a WebAssembly module",
-        "/volume/broken": "is not valid WebAssembly",
+        "/volume/broken": 'exec: "/volume/broken": exec format error: /volume/broken of container main is not valid',
         "/volume/imports": 'imports "env"."levitate"',
         "/volume/nothing": "no such file or directory",
         "nothing": "executable file not found in $PATH; the container has none, and the toolbox has",
