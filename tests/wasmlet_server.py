@@ -18,7 +18,7 @@ from tests.cri_client import CriClient
 from tests.orphans import children_of, command_line
 
 WASMLET = Path(sys.executable).with_name("wasmlet")
-_SECONDS_TO_START = 120
+_SECONDS_TO_START = 300
 
 
 class WasmletServer:

@@ -1,5 +1,6 @@
 """Commands of an administrator's image in place of wasmlet's own toolbox, executed for real."""
 
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -25,8 +26,8 @@ def container(node: RealNode) -> str:
 def choose(node: RealNode, setting: str) -> None:
     """And start the server again."""
     node.server.kill()
-    kept = node.server.config.read_text().partition("[exec]")[0]
-    node.server.config.write_text(f'{kept}[exec]\ntoolbox = "{setting}"\n')
+    chosen = re.sub('toolbox = ".*"', f'toolbox = "{setting}"', node.server.config.read_text())
+    node.server.config.write_text(chosen)
     node.server.start()
 
 

@@ -115,7 +115,7 @@ def test_much_through_a_port_many_times_at_once(
     digests: list[bytes] = []
 
     def download() -> None:
-        with urlopen(f"http://127.0.0.1:{local}/", timeout=100) as answer:
+        with urlopen(f"http://127.0.0.1:{local}/", timeout=240) as answer:
             digests.append(hashlib.sha256(answer.read()).digest())
 
     with subprocess.Popen(node[0].command(*words), stdout=subprocess.PIPE) as forward:
