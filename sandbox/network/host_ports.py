@@ -65,6 +65,11 @@ def _published_port(pod: str, port: HostPort, addresses: Sequence[Address]) -> l
             f"host port {port.host_port} of {pod} is to listen on {host}, from where the kernel sends nothing to pods: "
             "choose 127.0.0.1 or another hostIP"
         )
+    if host is not None and host.version == 6 and host.is_link_local:
+        raise InvalidSpec(
+            f"host port {port.host_port} of {pod} is to listen on {host}, which is an address within one link only: "
+            "choose another hostIP"
+        )
     targets = [address for address in addresses if host is None or address.version == host.version]
     if not targets:
         raise InvalidSpec(

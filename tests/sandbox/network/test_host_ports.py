@@ -47,6 +47,8 @@ def test_a_port_that_is_wanted_twice_in_the_same_way_is_one() -> None:
     [
         (HostPort(80, 80, "sctp", ""), NotSupported, "host port 80 of pod a/b is one of SCTP, which wasmlet's own"),
         (HostPort(80, 80, "tcp", "::1"), InvalidSpec, "listen on ::1, from where the kernel sends nothing to pods"),
+        (HostPort(80, 80, "tcp", "fe80::1"), InvalidSpec, "listen on fe80::1, which is an address within one"),
+        (HostPort(80, 80, "tcp", "fe80::1%eth0"), InvalidSpec, "listen on fe80::1%eth0, which is an address"),
         (HostPort(80, 80, "tcp", "fd00::9"), InvalidSpec, "listen on fd00::9, but the pods of this node have no addr"),
     ],
 )
