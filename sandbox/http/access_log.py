@@ -1,11 +1,14 @@
 """One line for each request: as Apache's common and combined log formats have it, or as JSON. No I/O."""
 
 import json
+import select
 import time
 from typing import NamedTuple
 
 FORMATS = ("common", "combined", "json")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MOST_CHARACTERS = 200
+"""Of each field that a client writes, in a line that the kernel would otherwise not write in one piece."""
 
 
 class Entry(NamedTuple):
@@ -32,7 +35,18 @@ def unreadable(client: str, status: int) -> Entry:
 
 
 def line(form: str, entry: Entry) -> bytes:
+    """Of ``PIPE_BUF`` bytes at most, so that no other worker's comes between its parts."""
+    whole = _line(form, entry)
+    return whole if len(whole) <= select.PIPE_BUF else _line(form, _shortened(entry))
+
+
+def _line(form: str, entry: Entry) -> bytes:
     return (_json(entry) if form == "json" else _text(entry, form == "combined")).encode(errors="replace")
+
+
+def _shortened(entry: Entry) -> Entry:
+    target, referer, agent = (text[:_MOST_CHARACTERS] for text in (entry.target, entry.referer, entry.user_agent))
+    return entry._replace(target=target, referer=referer, user_agent=agent)
 
 
 def _text(entry: Entry, is_combined: bool) -> str:

@@ -1,11 +1,13 @@
 """Lines of the access log."""
 
 import json
+import select
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.http.access_log import Entry, line, unreadable
+from sandbox.http.access_log import FORMATS, Entry, line, unreadable
 
 ENTRY = Entry("10.0.0.1", 1_700_000_000.25, "GET", "/a?b", "1.1", 200, 12, 0.0051, "http://x/", "curl/8")
 
@@ -43,3 +45,12 @@ def test_no_client_ends_a_line_or_a_field(target: str, agent: str) -> None:
     assert text.count(b"\n") == 1
     assert text.count(b'"') == 6
     assert line("json", entry).count(b"\n") == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_line_is_so_long_that_another_workers_comes_between_its_parts(form: str) -> None:
+    long = "\xff" * 65_000
+    text = line(form, ENTRY._replace(target=f"/{long}", referer=long, user_agent=long))
+    assert b"/" + 100 * (rb"\u00ff" if form == "json" else rb"\xff") in text
+    assert text.endswith(b"\n")
+    assert len(text) <= select.PIPE_BUF
