@@ -11,7 +11,7 @@ from tests.prerequisites import require_tool
 SHORT = 13
 """Characters of an id in its tables."""
 
-_PATIENCE = "120s"
+_PATIENCE = "500s"
 """For a connection and for each answer: the machine may be busy. crictl's own default is two seconds."""
 
 _FATAL = re.compile(r'level=fatal msg=("(?:[^"\\]|\\.)*")')

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,8 @@ NODE = "node"
 _PORT = 10250
 _SECONDS = 240
 """Most of what is waited for takes one or two; the kubelet's longest cycles take a minute, on an idle machine."""
+_GIVEN_UP = re.compile(r'"(?:Get )?(\w+)[\w ]* from (?:runtime|image) service failed" err="rpc error: code = Canceled ')
+"""What a kubelet logs of a call."""
 
 
 class Kubelet:
@@ -134,10 +138,13 @@ class Kubelet:
             answer = api.request("GET", _log_path(pod, container), fields=fields, preload_content=False)
             yield (line.decode().rstrip("\n") for line in answer)
 
-    def runtime_errors(self) -> dict[str, int]:
-        """How often which kind of call to the runtime failed, since the kubelet's start."""
+    def runtime_errors(self) -> set[str]:
+        """Which kinds of calls to the runtime have failed since the kubelet's start, but for those that it gave up:
+        when a pod is removed or changed it does so with whatever it is about to do for it."""
         labelled = self.metric("kubelet_runtime_operations_errors_total")
-        return {labels.split('"')[1]: int(count) for labels, count in labelled.items()}
+        failed = {labels.split('"')[1]: int(count) for labels, count in labelled.items()}
+        given_up = Counter(name.lower() for name in _GIVEN_UP.findall(self.log.read_text()))
+        return {name for name, count in failed.items() if count > given_up[name.replace("_", "")]}
 
     def metric(self, name: str) -> dict[str, float]:
         """Values by labels, as they are written: ``{a="b"}``, or nothing."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pyte
 
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 
 ENTER, TAB, BACKSPACE, ESCAPE = "\r", "\t", "\x7f", "\x1b"
 UP, DOWN, RIGHT, LEFT, HOME, END = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F"
@@ -57,6 +57,11 @@ class Screen:
         """Wait until these are the last lines."""
         expected = list(lines)
         self._wait(lambda: self.lines[-len(expected) :] == expected, expected)
+
+    def shows_nothing_but(self, *lines: str) -> None:
+        """Wait until this is all that is seen, as after ``clear``: an earlier prompt does not count."""
+        expected = list(lines)
+        self._wait(lambda: self.lines == expected, expected)
 
     def shows_somewhere(self, text: str) -> None:
         self._wait(lambda: any(text in line for line in self.lines), [text])

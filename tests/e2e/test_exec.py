@@ -8,20 +8,17 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import IO
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
 from tests.e2e.screen import ENTER, LEFT, control, screen_of
 from tests.e2e.terminal import Terminal
-from tests.free_port import free_port
 from tests.pod_guests import guests_of
 from tests.real_node import eventually, real_node
 from tests.toolbox.tree import toolbox
@@ -218,33 +215,32 @@ def test_a_server_that_is_killed_ends_watching_and_no_input(terminal: Terminal) 
     assert run(terminal, "attach", "-i", container, typed=b"two\n")[:2] == (0, b"two\neof\n")
 
 
+@contextmanager
+def forwarding(terminal: Terminal, transport: str, pod: str) -> Iterator[int]:
+    """To the web server of a pod; from which port, crictl chooses and says."""
+    words = ("port-forward", "--transport", transport, pod, ":8080")
+    with running(terminal, *words, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        [port] = re.findall(rb"127\.0\.0\.1:(\d+) ", client.stdout.readline())
+        yield int(port)
+
+
 def fetched(port: int) -> bytes:
-    """As soon as crictl listens."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/pod", timeout=30) as answer:
-                return bytes(answer.read())
-        except URLError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
+    with urlopen(f"http://127.0.0.1:{port}/pod", timeout=120) as answer:
+        return bytes(answer.read())
 
 
 def test_a_port_of_a_pod(terminal: Terminal, transport: str) -> None:
     pod = terminal.run_pod(port_mappings=[{"container_port": 8080}])
     terminal.start(pod, "web")
-    port = free_port()
-    with running(terminal, "port-forward", "--transport", transport, pod, f"{port}:8080", stdout=subprocess.DEVNULL):
+    with forwarding(terminal, transport, pod) as port:
         assert [fetched(port) for _ in range(5)] == [b"hello /pod"] * 5
 
 
 def test_much_through_a_port_both_ways_at_bounded_memory(terminal: Terminal, transport: str, much: Path) -> None:
     pod = terminal.run_pod(port_mappings=[{"container_port": 8080}])
     terminal.start(pod, "web")
-    port = free_port()
-    with running(terminal, "port-forward", "--transport", transport, pod, f"{port}:8080", stdout=subprocess.DEVNULL):
-        fetched(port)
+    with forwarding(terminal, transport, pod) as port:
         assert echoed(port, much) == digest_of(much)
     assert peak_bytes(terminal) < 2 * MUCH
 

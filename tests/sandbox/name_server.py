@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
 from sandbox import syscalls
@@ -92,9 +92,10 @@ def _serve_datagrams(server: NameServer, datagrams: socket.socket) -> None:
             query, peer = datagrams.recvfrom(_MOST_BYTES)
             if not query:
                 return  # it was shut down
-            datagrams.sendto(server.answer(query), peer)
         except OSError:
             return
+        with suppress(OSError):  # who asked may have gone
+            datagrams.sendto(server.answer(query), peer)
 
 
 def _serve_streams(server: NameServer, listener: socket.socket) -> None:
@@ -103,7 +104,7 @@ def _serve_streams(server: NameServer, listener: socket.socket) -> None:
             connection, _ = listener.accept()
         except OSError:
             return
-        with connection, connection.makefile("rwb") as stream:
+        with suppress(OSError), connection, connection.makefile("rwb") as stream:
             while size := stream.read(2):
                 answer = server.answer(stream.read(struct.unpack(">H", size)[0]), by_udp=False)
                 stream.write(struct.pack(">H", len(answer)) + answer)

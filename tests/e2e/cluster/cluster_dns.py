@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.e2e.cluster.kubectl import Kubectl, Object
+from tests.e2e.cluster.kube_proxy import is_reached
+from tests.e2e.cluster.kubectl import Kubectl, Object, eventually
 from tests.e2e.node_namespaces import ADDRESS
 from tests.sandbox.name_server import serving
 
@@ -26,7 +27,7 @@ def cluster_dns() -> Iterator[Records]:
 
 
 def publish(kubectl: Kubectl) -> None:
-    """Make the Service that leads there."""
+    """Make the Service that leads there. Return when it does."""
     ports = [{"name": name, "protocol": name.upper(), "port": 53} for name in ("udp", "tcp")]
     spec = {"clusterIP": SERVICE_ADDRESS, "ports": ports}
     endpoints = {
@@ -41,3 +42,4 @@ def publish(kubectl: Kubectl) -> None:
     inside = kubectl.inside("kube-system")
     kubectl.wait("namespace/kube-system", "create")
     inside.apply(service, endpoints)
+    eventually(lambda: is_reached(SERVICE_ADDRESS, 53), "the server of names is reached")

@@ -120,6 +120,7 @@ def _etcd_options(folder: Path) -> dict[str, str]:
         "listen-client-urls": _ETCD,
         "advertise-client-urls": _ETCD,
         "unsafe-no-fsync": "true",
+        "election-timeout": "10000",  # ms; a request may take twice as long, and there is nobody else to be elected
         "log-level": "warn",
     }
 

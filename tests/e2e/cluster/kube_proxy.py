@@ -1,5 +1,6 @@
 """kube-proxy as it comes, with iptables: its rules belong to the node's own network and go with it."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,17 @@ PROGRAM = "kube-proxy"
 
 _OF_THE_WHOLE_MACHINE = {"conntrack-max-per-core": "0"}
 """Settings of the kernel that no namespace keeps: left as they are."""
+SECONDS_TO_CONNECT = 20
+"""The kernel does it. Who comes before there are rules may never get through."""
+
+
+def is_reached(address: str, port: int) -> bool:
+    """By a stream: there are rules that lead there, and somebody listens."""
+    try:
+        socket.create_connection((address, port), SECONDS_TO_CONNECT).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

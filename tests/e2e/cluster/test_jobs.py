@@ -87,7 +87,7 @@ def test_each_index_of_a_job_runs_once(case: Case) -> None:
 def test_a_cron_job_starts_jobs(case: Case) -> None:
     container = case.tool(awaited(IS_OVER), "print 'it is time'")
     template = {"spec": job("", container, pod={"volumes": case.volumes()})["spec"]}
-    spec = {"schedule": "* * * * *", "jobTemplate": template}
+    spec = {"schedule": "* * * * *", "jobTemplate": template, "successfulJobsHistoryLimit": 1000}
     case.kubectl.apply({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "hourly"}, "spec": spec})
     case.strike()
     case.kubectl.wait("cronjob/hourly", "jsonpath={.status.lastSuccessfulTime}")

@@ -16,8 +16,9 @@ EXIT_BY_SIGTERM = 143
 
 
 def run(case: Case, container: Object) -> None:
-    """The container in a pod of the name probed; its flags are already raised."""
-    case.kubectl.apply(pod("probed", container, volumes=flags(case)))
+    """The container in a pod of the name probed; its flags are already raised. It ends by SIGTERM, however long that
+    takes."""
+    case.kubectl.apply(pod("probed", container, volumes=flags(case), terminationGracePeriodSeconds=600))
 
 
 def raise_flag(case: Case, flag: str) -> None:
@@ -33,17 +34,21 @@ def wait(case: Case, condition: str) -> None:
 
 
 def wait_for_restart(case: Case) -> Object:
-    """How the run before ended."""
+    """For the first. How the run before ended."""
     found = case.kubectl.when("pod/probed", lambda pod: restarts(pod) >= 1)
     last: Object = status_of(found)["lastState"]["terminated"]
     return last
 
 
 def probes(of_flag: Callable[[str], Object]) -> dict[str, Any]:
-    """One of each kind, of a container. The container may take long to start, and says so rarely: of more than some 25
-    events of a pod a kubelet tells nothing."""
-    kinds = {f"{flag}Probe": each_second(of_flag(flag)) for flag in ("liveness", "readiness")}
-    return {"startupProbe": {**each_second(of_flag("startup"), failures=1000), "periodSeconds": 3}, **kinds}
+    """One of each kind, of a container. The container may take long to start and to be ready, and says so rarely: of
+    more than some 25 events of a pod a kubelet tells nothing."""
+    rarely = {"periodSeconds": 3}
+    return {
+        "startupProbe": {**each_second(of_flag("startup"), failures=1000), **rarely},
+        "readinessProbe": {**each_second(of_flag("readiness")), **rarely},
+        "livenessProbe": each_second(of_flag("liveness")),
+    }
 
 
 def go_through_all_probes(case: Case, container: Object) -> None:
@@ -89,10 +94,12 @@ def test_grpc_probes_fail_and_recover(case: Case) -> None:
 def test_tcp_probes_fail_and_recover(case: Case) -> None:
     """The guest closes its socket; when it is started again it has a new one. It is not ready in between."""
     probe = each_second({"tcpSocket": {"port": "web"}})
-    run(case, web(case, startupProbe=probe, readinessProbe=probe, livenessProbe={**probe, "failureThreshold": 3}))
+    starting, living = {**probe, "failureThreshold": 1000}, {**probe, "failureThreshold": 3}
+    run(case, web(case, startupProbe=starting, readinessProbe=probe, livenessProbe=living))
     wait(case, READY)
     case.strike_unnoticed()
     before = case.kubectl.get("pod/probed")
+    assert restarts(before) == 0
     address = before["status"]["podIP"]
     urllib3.request("GET", f"http://{address}:{PORT}/close", retries=False)
     assert wait_for_restart(case)["exitCode"] == EXIT_BY_SIGTERM

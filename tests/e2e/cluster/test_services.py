@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.e2e.cluster.cluster import ADDRESS_IPV6
+from tests.e2e.cluster.kube_proxy import is_reached
 from tests.e2e.cluster.kubectl import Kubectl, eventually
 from tests.e2e.cluster.outsider import outsider
 from tests.e2e.cluster.together import Case, together
@@ -15,7 +16,6 @@ from tests.e2e.cluster.web import (
     each_second,
     flags,
     health,
-    is_reached,
     service,
     visitor,
     web,
@@ -143,9 +143,17 @@ def test_a_pod_waits_until_nobody_uses_its_port_of_the_node(case: Case) -> None:
 
 @together
 def test_the_example_is_updated_without_losing_a_request(case: Case) -> None:
-    """As on a cluster whose nodes all run wasmlet. kube-proxy has longer to learn of it than in the example."""
+    """As on a cluster whose nodes all run wasmlet. Everybody has longer than in the example: kube-proxy to learn of it,
+    the probes to be answered."""
     manifests = EXAMPLE.read_text().replace("      runtimeClassName: wasmlet\n", "")
-    for given, here in {ITS_IMAGE: case.cluster.node.image("web"), "seconds: 5": "seconds: 12"}.items():
+    changes = {
+        ITS_IMAGE: case.cluster.node.image("web"),
+        "                seconds: 5\n": "                seconds: 20\n",
+        "              port: http\n": "              port: http\n            timeoutSeconds: 300\n",
+        "      containers:\n": "      terminationGracePeriodSeconds: 600\n      containers:\n",
+    }
+    for given, here in changes.items():
+        assert given in manifests
         manifests = manifests.replace(given, here)
     case.kubectl("apply", "--filename=-", given=manifests)
     case.kubectl.wait_for_rollout("deployment/web")

@@ -1,7 +1,6 @@
 """The web server among the guests, in manifests, and who visits it."""
 
 import http.client
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 
 import urllib3
 
+from tests.e2e.cluster.kube_proxy import SECONDS_TO_CONNECT
 from tests.e2e.cluster.kubectl import Object
 from tests.e2e.cluster.together import Case
 from tests.e2e.cluster.workloads import from_field
@@ -20,11 +20,12 @@ PORT = 8080
 
 _VISITS = 30
 """Among so many connections each of a few pods has one, all but certainly."""
-_SECONDS = 60
+_SECONDS = 300
 
 _VISIT = """
 import sys, urllib3
-pool = urllib3.PoolManager(headers={"connection": "close"}, timeout=60, retries=False)
+timeout = urllib3.Timeout(connect=20, read=300)
+pool = urllib3.PoolManager(headers={"connection": "close"}, timeout=timeout, retries=False)
 print(*(pool.request("GET", sys.argv[1]).data.decode() for _ in range(int(sys.argv[2]))))
 """
 
@@ -56,7 +57,7 @@ def health(flag: str) -> Object:
 
 def each_second(probe: Object, failures: int = 1) -> Object:
     """``failures``: so many are taken seriously."""
-    return {**probe, "periodSeconds": 1, "timeoutSeconds": 60, "failureThreshold": failures}
+    return {**probe, "periodSeconds": 1, "timeoutSeconds": 300, "failureThreshold": failures}
 
 
 def service(name: str, **spec: Any) -> Object:
@@ -68,7 +69,8 @@ def service(name: str, **spec: Any) -> Object:
 
 def answers(url: str) -> set[str]:
     """What is said at many connections."""
-    with urllib3.PoolManager(headers={"connection": "close"}, timeout=_SECONDS, retries=False) as pool:
+    timeout = urllib3.Timeout(connect=SECONDS_TO_CONNECT, read=_SECONDS)
+    with urllib3.PoolManager(headers={"connection": "close"}, timeout=timeout, retries=False) as pool:
         try:
             return {pool.request("GET", url).data.decode() for _ in range(_VISITS)}
         except urllib3.exceptions.HTTPError as error:
@@ -80,15 +82,6 @@ def answers_inside(pid: int, url: str) -> set[str]:
     command = ["nsenter", "--net", f"--target={pid}", sys.executable, "-c", _VISIT, url, str(_VISITS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return set(done.stdout.split()) if done.returncode == 0 else {done.stderr}
-
-
-def is_reached(address: str, port: int) -> bool:
-    """By a stream: there are rules that lead there, and somebody listens."""
-    try:
-        socket.create_connection((address, port), _SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 class Visitor:
