@@ -5,6 +5,9 @@ from typing import Any
 
 NAMESPACE = "default"
 
+LOG_IS_REMOVED = "unable to retrieve container logs for "
+"""What a kubelet gives in the place of the log of a container that the runtime no longer has."""
+
 Pod = dict[str, Any]
 
 

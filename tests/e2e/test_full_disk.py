@@ -1,7 +1,9 @@
 """A server whose disk is full: new things are refused with a clear error, what was acknowledged goes on."""
 
+import errno
 import os
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import grpc
@@ -10,7 +12,7 @@ import pytest
 from cri_server.cri_v1 import api_pb2 as cri
 from tests.guests.compiled import guest
 from tests.images import push_artifact
-from tests.real_node import RealNode, container_config, real_node
+from tests.real_node import RealNode, container_config, eventually, real_node
 from tests.small_disk import small_disk
 
 _DISK_BYTES = 64 << 20
@@ -24,10 +26,10 @@ def node(tmp_path: Path) -> Iterator[RealNode]:
 
 
 def fill(node: RealNode) -> Path:
+    """To the last byte, whoever writes there meanwhile."""
     filler = node.server.folder.parent / "filler"
-    status = os.statvfs(filler.parent)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize)
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        file.writelines(repeat(bytes(1 << 20)))
     return filler
 
 
@@ -43,6 +45,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(node: RealNode) -> None
     running = node.start(sandbox_id, "sleeper", "running")
     before = node.status(running)
     other = push_artifact(node.registry.address, "other", guest("exit3"))
+    eventually(lambda: bool(node.log(running)))  # it has no more to say
     filler = fill(node)
     refused(node, "RunPodSandbox", config=node.pod_config("late"))
     refused(node, "CreateContainer", pod_sandbox_id=sandbox_id, config=container_config("late", reference))

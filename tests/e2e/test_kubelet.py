@@ -116,8 +116,12 @@ def test_a_failing_container_is_started_again_ever_more_slowly(node: KubeletNode
     assert (last["exitCode"], last["reason"]) == (3, "Error")
     assert last["containerID"].startswith("wasmlet://")
     assert re.search(r"back-off \d+s", status_of(pod)["state"]["waiting"]["message"])
-    assert node.kubelet.container_log("failing", previous="true") == ["giving up"]
+    node.kubelet.eventually(partial(gave_up, node), "the log of the last run is told")
     node.kubelet.pod_when("failing", lambda pod: restarts(pod) >= 2)
+
+
+def gave_up(node: KubeletNode) -> bool:
+    return node.kubelet.container_log("failing", previous="true") == ["giving up"]
 
 
 def test_init_containers_come_first_and_sidecars_stay(node: KubeletNode) -> None:

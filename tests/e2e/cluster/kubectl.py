@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.pods import LOG_IS_REMOVED
 from tests.prerequisites import require_tool
 
 Object = dict[str, Any]
@@ -111,13 +112,14 @@ class Kubectl:
         eventually(is_told, f"an event {reason} of {name} has {words}")
 
     def log(self, pod: str, *options: str, lines: int = 1) -> list[str]:
-        """As soon as it has so many lines."""
+        """As soon as it has so many lines. It has none for a moment where a container is removed, for which another has
+        been started."""
         found: list[str] = []
 
         def is_there() -> bool:
             nonlocal found
             found = self.attempt("logs", pod, *options).stdout.splitlines()
-            return len(found) >= lines
+            return len(found) >= lines and not found[0].startswith(LOG_IS_REMOVED)
 
         eventually(is_there, f"the log of {pod} has {lines} lines")
         return found

@@ -123,20 +123,16 @@ def test_a_container_sleeps_after_its_start_before_it_counts_as_started(case: Ca
 
 @together
 def test_a_container_sleeps_before_it_is_stopped(case: Case) -> None:
-    """Until the kubelet has begun again it does; then less grace is given, which cuts the sleep short."""
-    sleep = {"preStop": {"sleep": {"seconds": 600}}}
+    """It still does when the kubelet has begun again, which lets it sleep anew."""
+    sleep = {"preStop": {"sleep": {"seconds": 60}}}
     commands = [awaited(IS_OVER), "write /runs/said 'still here'", "sleep 1000"]
     container = case.tool(*commands, lifecycle=sleep, seen={"runs": "/runs"})
-    spec = {"terminationGracePeriodSeconds": 1200, "volumes": case.volumes(runs=folder_of(case))}
+    spec = {"terminationGracePeriodSeconds": 600, "volumes": case.volumes(runs=folder_of(case))}
     case.kubectl.apply(pod("leaving", container, **spec))
     case.kubectl.wait("pod/leaving", "condition=Ready")
     case.strike(lambda: case.kubectl.start_to_delete("pod/leaving"))
-    eventually(lambda: said(case) == "still here", "the guest notices that it is over")
-    case.kubectl.delete("pod/leaving", "--grace-period=1")
-
-
-def said(case: Case) -> str:
-    return path.read_text() if (path := case.folder / "said").exists() else ""
+    case.kubectl.wait("pod/leaving", "delete")
+    assert (case.folder / "said").read_text() == "still here"
 
 
 @together
