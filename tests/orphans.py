@@ -62,6 +62,7 @@ def end_children() -> dict[int, str]:
         reap()
     killed = children()
     for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # a thread that still waits for it was faster
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
     return killed
