@@ -29,7 +29,8 @@ func editStream(process *program.Process) int {
 	if err != nil {
 		return process.Fail("%s", err)
 	}
-	edit := editor{process: process, script: script, quiet: options.Has("n"), written: map[string]*os.File{}}
+	edit := editor{process: process, script: script, quiet: options.Has("n"), outputs: map[string]*sed.Output{
+		"/dev/stdout": {Writer: process.Stdout}, "/dev/stderr": {Writer: process.Stderr}}}
 	defer edit.close()
 	if options.Has("i") {
 		return edit.inPlace(names, strings.TrimPrefix(options['i'], noSuffix))
@@ -75,7 +76,8 @@ type editor struct {
 	process *program.Process
 	script  *sed.Script
 	quiet   bool
-	written map[string]*os.File
+	outputs map[string]*sed.Output
+	files   []io.Closer
 }
 
 func (e *editor) Read(name string) (string, error) {
@@ -83,38 +85,36 @@ func (e *editor) Read(name string) (string, error) {
 	return string(content), err
 }
 
-func (e *editor) Writer(name string) (io.Writer, error) {
-	switch name {
-	case "/dev/stdout":
-		return e.process.Stdout, nil
-	case "/dev/stderr":
-		return e.process.Stderr, nil
-	}
-	if e.written[name] == nil {
+func (e *editor) Writer(name string) (*sed.Output, error) {
+	if e.outputs[name] == nil {
 		file, err := os.Create(e.process.Path(name))
 		if err != nil {
 			return nil, err
 		}
-		e.written[name] = file
+		e.outputs[name] = &sed.Output{Writer: file}
+		e.files = append(e.files, file)
 	}
-	return e.written[name], nil
+	return e.outputs[name], nil
 }
 
 func (e *editor) close() {
-	for _, file := range e.written {
+	for _, file := range e.files {
 		file.Close()
 	}
 }
 
 // all edits the files as one stream, or each by itself.
 func (e *editor) all(names []string, separate bool) int {
-	output := buffered(e.process)
-	defer output.Flush()
+	buffer := buffered(e.process)
+	defer buffer.Flush()
+	output := e.outputs["/dev/stdout"]
+	output.Writer = buffer
 	if separate || len(names) < 2 {
 		code := 0
 		status := eachInput(e.process, names, func(_ string, input io.Reader) error {
 			var err error
-			code, err = e.script.NewRun(input, flushed{output, input}, e.quiet, e).All()
+			output.Writer = flushed{buffer, input}
+			code, err = e.script.NewRun(input, output, e.quiet, e).All()
 			return err
 		})
 		return max(status, code)
@@ -123,8 +123,9 @@ func (e *editor) all(names []string, separate bool) int {
 	reader, writer := io.Pipe()
 	program.Go(func() {
 		defer writer.Close()
+		last := byte('\n')
 		status = eachInput(e.process, names, func(_ string, input io.Reader) error {
-			_, err := io.Copy(writer, input)
+			_, err := io.Copy(&follower{writer, &last, last != '\n'}, input)
 			return ignoreClosed(err)
 		})
 	})
@@ -134,6 +135,26 @@ func (e *editor) all(names []string, separate bool) int {
 		return e.process.Fail("%s", program.Reason(err))
 	}
 	return max(status, code)
+}
+
+// follower writes a file behind another one, whose last line may lack its newline.
+type follower struct {
+	writer io.Writer
+	last   *byte
+	lacks  bool
+}
+
+func (f *follower) Write(data []byte) (int, error) {
+	if f.lacks {
+		f.lacks = false
+		if _, err := f.writer.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+	}
+	if len(data) > 0 {
+		*f.last = data[len(data)-1]
+	}
+	return f.writer.Write(data)
 }
 
 // flushed writes what is there before it waits for more of an input that is no file.
@@ -172,7 +193,7 @@ func (e *editor) replace(path, suffix string) error {
 		return err
 	}
 	writer := bufio.NewWriter(output)
-	_, err = e.script.NewRun(input, writer, e.quiet, e).All()
+	_, err = e.script.NewRun(input, &sed.Output{Writer: writer}, e.quiet, e).All()
 	if err == nil {
 		err = writer.Flush()
 	}

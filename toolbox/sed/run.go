@@ -12,7 +12,7 @@ import (
 // Files is how a script reaches files that it names.
 type Files interface {
 	Read(name string) (string, error)
-	Writer(name string) (io.Writer, error)
+	Writer(name string) (*Output, error)
 }
 
 // Run is one run of a script over one stream of lines.
@@ -20,7 +20,7 @@ type Run struct {
 	script       *Script
 	quiet        bool
 	input        *bufio.Reader
-	output       io.Writer
+	output       *Output
 	files        Files
 	line         int
 	pattern      string
@@ -39,7 +39,7 @@ type Run struct {
 }
 
 // NewRun makes a run; `quiet` is -n.
-func (s *Script) NewRun(input io.Reader, output io.Writer, quiet bool, files Files) *Run {
+func (s *Script) NewRun(input io.Reader, output *Output, quiet bool, files Files) *Run {
 	for _, each := range s.commands {
 		each.isActive = false
 	}
@@ -62,7 +62,7 @@ func (r *Run) All() (int, error) {
 
 func (r *Run) endCycle() error {
 	if !r.quiet && !r.noPrint {
-		if err := r.print(r.pattern, r.ended); err != nil {
+		if err := r.output.print(r.pattern, r.ended); err != nil {
 			return err
 		}
 	}
@@ -73,14 +73,6 @@ func (r *Run) endCycle() error {
 	}
 	r.appended = nil
 	return nil
-}
-
-func (r *Run) print(text string, ended bool) error {
-	if !ended {
-		text += "\n"
-	}
-	_, err := io.WriteString(r.output, text)
-	return err
 }
 
 func (r *Run) fetch() (string, bool, bool) {
@@ -259,12 +251,12 @@ func (r *Run) executeOnSpaces(c *command, place int) (next int, ends bool, err e
 	case 'z':
 		r.pattern = ""
 	case 'l':
-		err = r.print(visible(r.pattern)+"$", false)
+		err = r.output.print(visible(r.pattern)+"$", false)
 	case 'p':
-		err = r.print(r.pattern, r.ended && r.quiet)
+		err = r.output.print(r.pattern, r.ended)
 	case 'P':
 		first, _, _ := strings.Cut(r.pattern, "\n")
-		err = r.print(first, false)
+		err = r.output.print(first, false)
 	case 'n':
 		return r.replaceByNext(place)
 	case 'N':
@@ -304,7 +296,7 @@ func (r *Run) joinNext(place int) (next int, ends bool, err error) {
 func (r *Run) writeTo(name string) error {
 	writer, err := r.files.Writer(name)
 	if err == nil {
-		_, err = io.WriteString(writer, r.pattern+"\n")
+		err = writer.print(r.pattern, r.ended)
 	}
 	return err
 }
@@ -356,7 +348,7 @@ func (r *Run) substitute(change *substitution) error {
 	text.WriteString(r.pattern[place:])
 	r.pattern, r.substituted = text.String(), true
 	if change.prints {
-		if err := r.print(r.pattern, false); err != nil {
+		if err := r.output.print(r.pattern, r.ended); err != nil {
 			return err
 		}
 	}
