@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -23,6 +24,9 @@ const (
 	awkRunsNothing = "system() and pipes to and from commands are not offered in this toolbox: let the shell run them, as in awk ... | sort"
 )
 
+// awkInput is the standard input in a program, which goawk knows by another name: a container may have no devices.
+var awkInput = regexp.MustCompile(`(\bgetline\b[^;{}"<\n]*<\s*)"/dev/stdin"`)
+
 // awkMain runs a program of awk's language: with -F, -v and -f.
 func awkMain(process *program.Process) int {
 	options, operands, err := process.Parse("+F:f*v*", "field-separator=F", "file=f", "assign=v")
@@ -36,6 +40,7 @@ func awkMain(process *program.Process) int {
 	if err != nil {
 		return process.FailAt(options.Or('f', "-"), err)
 	}
+	text = awkInput.ReplaceAllString(text, `$1"-"`)
 	parsed, err := parser.ParseProgram([]byte(text), nil)
 	if err != nil {
 		return process.Fail("%s", err)
@@ -157,7 +162,7 @@ func awkText(process *program.Process, options program.Options, operands []strin
 	return text.String(), operands, nil
 }
 
-// withoutDevices names the standard input as goawk does: a container may have no devices.
+// withoutDevices names the standard input as goawk does, too.
 func withoutDevices(operands []string) []string {
 	var names []string
 	for _, name := range operands {

@@ -23,6 +23,7 @@ func TestAwk(t *testing.T) {
 		{[]string{"-vx=a\\tb", "-v", "y=1\n2", "-Fö", "{ print x, y, $2, z }", "z=c\\\\d", "-"}, result{0, "a\tb 1\n2 ü c\\d\n", ""}},
 		{[]string{"-Ft", "BEGIN { print FS \"|\" }"}, result{0, "\t|\n", ""}},
 		{[]string{"BEGIN { getline x < \"-\"; print x; print x > \"/dev/stderr\" }"}, result{0, "äöü\n", "äöü\n"}},
+		{[]string{"BEGIN { while ((getline line < \"/dev/stdin\") > 0) print line, \"/dev/stdin\" }"}, result{0, "äöü /dev/stdin\n", ""}},
 		{[]string{"BEGIN { print \"before\"; print 1 / 0 }"}, result{2, "before\n", "awk: division by zero\n"}},
 		{[]string{"1", "missing"}, result{2, "", "awk: missing: No such file or directory\n"}},
 		{[]string{"BEGIN { print }", "missing"}, result{0, "\n", ""}},
