@@ -2,13 +2,16 @@ package applets
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"math"
 	"os"
+	"strconv"
 
 	"wasmlet.dev/toolbox/program"
 )
 
-// cmpFiles compares two files byte by byte: 0 same, 1 different, 2 trouble.
+// cmpFiles compares two files byte by byte, at most so many (-n): 0 same, 1 different, 2 trouble.
 func cmpFiles(process *program.Process) int {
 	options, names, err := process.Parse("ln:s", "silent=s", "quiet=s", "verbose=l")
 	if err != nil {
@@ -20,6 +23,12 @@ func cmpFiles(process *program.Process) int {
 	if len(names) < 2 {
 		return usageOf(process)
 	}
+	most := int64(math.MaxInt64)
+	if text, given := options['n']; given {
+		if most, err = strconv.ParseInt(text, 10, 64); err != nil || most < 0 {
+			return badUsage(process, errors.New("invalid number '"+text+"'"))
+		}
+	}
 	var readers [2]*bufio.Reader
 	for index := range readers {
 		file, err := openInput(process, names[index])
@@ -28,7 +37,7 @@ func cmpFiles(process *program.Process) int {
 			return 2
 		}
 		defer file.Close()
-		readers[index] = bufio.NewReaderSize(file, 64<<10)
+		readers[index] = bufio.NewReaderSize(io.LimitReader(file, most), 64<<10)
 	}
 	return compareBytes(process, options, names, readers)
 }

@@ -3,7 +3,6 @@ package applets
 import (
 	"crypto/rand"
 	"os"
-	"path"
 	"strings"
 
 	"wasmlet.dev/toolbox/program"
@@ -22,7 +21,7 @@ func mktemp(process *program.Process) int {
 		template = words[0]
 	}
 	if !isPlain || options.Has("pt") {
-		template = path.Join(options.Or('p', orDefault(process.Getenv("TMPDIR"), "/tmp")), template)
+		template = joined(options.Or('p', orDefault(process.Getenv("TMPDIR"), "/tmp")), template)
 	}
 	stem := strings.TrimRight(template, "X")
 	if len(template)-len(stem) < 6 {
@@ -33,6 +32,9 @@ func mktemp(process *program.Process) int {
 		err := makeNew(process.Path(name), options)
 		if os.IsExist(err) {
 			continue
+		}
+		if err != nil && options.Has("q") {
+			return 1
 		}
 		if err != nil {
 			return process.Fail("(null): %s", program.Reason(err))

@@ -32,16 +32,16 @@ func eachOutputLine(process *program.Process, names []string, print func(output 
 	})
 }
 
-// tac prints lines in the other order.
+// tac prints lines in the other order, each with its own end: the last one may have none.
 func tac(process *program.Process) int {
 	output := buffered(process)
 	defer output.Flush()
 	return eachInput(process, process.Args[1:], func(_ string, input io.Reader) error {
-		var lines []string
-		err := eachLine(input, func(line string) error { lines = append(lines, line); return nil })
+		text, err := io.ReadAll(input)
+		lines := strings.SplitAfter(string(text), "\n")
 		slices.Reverse(lines)
 		for _, line := range lines {
-			output.WriteString(line + "\n")
+			output.WriteString(line)
 		}
 		return err
 	})
@@ -73,39 +73,12 @@ func nl(process *program.Process) int {
 	})
 }
 
-// fold breaks lines at a width (-w), with -s behind a blank.
-func fold(process *program.Process) int {
-	options, names, err := process.Parse("bsw:", "width=w", "spaces=s")
-	if err != nil {
-		return badUsage(process, err)
-	}
-	width, err := strconv.Atoi(options.Or('w', "80"))
-	if err != nil || width < 1 {
-		return badUsage(process, errors.New("invalid number '"+options['w']+"'"))
-	}
-	return eachOutputLine(process, names, func(output *bufio.Writer, line string) {
-		letters := []rune(line)
-		for len(letters) > width {
-			end := width
-			if options.Has("s") {
-				if blank := strings.LastIndexAny(string(letters[:width]), " \t"); blank >= 0 {
-					end = len([]rune(string(letters[:width])[:blank+1]))
-				}
-			}
-			output.WriteString(string(letters[:end]) + "\n")
-			letters = letters[end:]
-		}
-		output.WriteString(string(letters) + "\n")
-	})
-}
-
 // paste joins lines of several files, or with -s all lines of each.
 func paste(process *program.Process) int {
 	options, names, err := process.Parse("d:s", "delimiters=d", "serial=s")
 	if err != nil {
 		return badUsage(process, err)
 	}
-	joints, _ := unescape(options.Or('d', "\t"))
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
@@ -125,37 +98,62 @@ func paste(process *program.Process) int {
 		defer file.Close()
 		readers = append(readers, bufio.NewReader(file))
 	}
+	paste := pasteRow
 	if options.Has("s") {
-		for _, reader := range readers {
-			for pasteRow(output, slices.Repeat([]*bufio.Reader{reader}, 1<<16), joints, true) {
-			}
-		}
-		return 0
+		paste = pasteEach
 	}
-	for pasteRow(output, readers, joints, false) {
-	}
+	paste(output, readers, pasteJoints(options.Or('d', "\t")))
 	return 0
 }
 
-// pasteRow writes one line of the result and tells whether there was anything for it.
-func pasteRow(output *bufio.Writer, readers []*bufio.Reader, joints string, stops bool) bool {
-	var row strings.Builder
-	found := false
-	for index, reader := range readers {
-		line, err := reader.ReadString('\n')
-		found = found || line != ""
-		if line == "" && err != nil && stops {
-			break
-		}
-		if index > 0 && joints != "" {
-			row.WriteByte(joints[(index-1)%len(joints)])
-		}
-		row.WriteString(strings.TrimSuffix(line, "\n"))
+// pasteJoints are what stands between two lines, in turn: `\0` is nothing.
+func pasteJoints(text string) []string {
+	text, _ = unescape(text)
+	joints := strings.Split(text, "")
+	for index, joint := range joints {
+		joints[index] = strings.Trim(joint, "\x00")
 	}
-	if found {
+	if len(joints) == 0 {
+		return []string{""}
+	}
+	return joints
+}
+
+// pasteRow writes lines of all files side by side.
+func pasteRow(output *bufio.Writer, readers []*bufio.Reader, joints []string) {
+	for {
+		var row strings.Builder
+		found := false
+		for index, reader := range readers {
+			line, _ := reader.ReadString('\n')
+			found = found || line != ""
+			if index > 0 {
+				row.WriteString(joints[(index-1)%len(joints)])
+			}
+			row.WriteString(strings.TrimSuffix(line, "\n"))
+		}
+		if !found {
+			return
+		}
 		output.WriteString(row.String() + "\n")
 	}
-	return found
+}
+
+// pasteEach writes each file as one line.
+func pasteEach(output *bufio.Writer, readers []*bufio.Reader, joints []string) {
+	for _, reader := range readers {
+		for index := 0; ; index++ {
+			line, err := reader.ReadString('\n')
+			if line == "" && err != nil {
+				break
+			}
+			if index > 0 {
+				output.WriteString(joints[(index-1)%len(joints)])
+			}
+			output.WriteString(strings.TrimSuffix(line, "\n"))
+		}
+		output.WriteByte('\n')
+	}
 }
 
 // comm shows what lines two sorted files have for themselves and in common.
