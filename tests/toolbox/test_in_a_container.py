@@ -66,6 +66,13 @@ def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int
             0,
             ["7", "1", "2", "3", "x"],
         ),
+        (
+            """mkdir /tmp/a && cd /tmp/a && echo 'k 1' > one && echo 'k 2' | join one - &&
+                chown 0:0 one && chown 5 one 2>&1 | cut -d: -f1-3
+                echo y | awk 'BEGIN { getline n < "/dev/stdin"; print n }'; tree | tail -n 1""",
+            0,
+            ["k 1 2", "chown: one: Operation not permitted", "y", "0 directories, 1 files"],
+        ),
     ],
 )
 def test_a_script(node: RealNode, pod: str, script: str, status: int, lines: list[str]) -> None:

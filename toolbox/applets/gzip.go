@@ -2,6 +2,7 @@ package applets
 
 import (
 	"bufio"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -28,10 +29,27 @@ func gzipMain(process *program.Process) int {
 			level = int(letter - '0')
 		}
 	}
+	packed := func(name string) (string, bool) { return name + ".gz", true }
 	convert := func(output io.Writer, input io.Reader) error { return pack(output, input, level) }
 	if unpacks {
-		convert = unpack
+		packed, convert = func(name string) (string, bool) { return withoutSuffix(name, ".gz", ".tgz") }, unpack
 	}
+	return eachPacked(process, options, names, toOutput, packed, convert)
+}
+
+// bunzip2 unpacks files. bzcat is it too.
+func bunzip2(process *program.Process) int {
+	options, names, err := process.Parse("cdfkqtv", "stdout=c", "force=f", "keep=k", "test=t")
+	if err != nil {
+		return badUsage(process, err)
+	}
+	plain := func(name string) (string, bool) { return withoutSuffix(name, ".bz2", ".tbz") }
+	return eachPacked(process, options, names, options.Has("ct") || process.Name() == "bzcat", plain, unpackBzip2)
+}
+
+// eachPacked converts files, each in its place or all to the standard output.
+func eachPacked(process *program.Process, options program.Options, names []string, toOutput bool,
+	rename func(name string) (string, bool), convert func(io.Writer, io.Reader) error) int {
 	output := process.Stdout
 	if options.Has("t") {
 		output = io.Discard
@@ -41,16 +59,39 @@ func gzipMain(process *program.Process) int {
 	}
 	status := 0
 	for _, name := range names {
+		var err error
 		if name == "-" || toOutput {
 			err = readInput(process, name, func(_ string, input io.Reader) error { return convert(output, input) })
+		} else if target, known := rename(name); known {
+			err = inPlace(process, name, target, options, convert)
 		} else {
-			err = inPlace(process, name, unpacks, options, convert)
+			err = errors.New("unknown suffix - ignored")
 		}
 		if err != nil {
 			status = process.FailAt(name, err)
 		}
 	}
 	return status
+}
+
+// withoutSuffix is what a packed file is called unpacked.
+func withoutSuffix(name, suffix, ofTar string) (string, bool) {
+	if packed, isTar := strings.CutSuffix(name, ofTar); isTar {
+		return packed + ".tar", true
+	}
+	return strings.CutSuffix(name, suffix)
+}
+
+func unpackBzip2(output io.Writer, input io.Reader) error {
+	_, err := io.Copy(output, bzip2.NewReader(newPeeker(input)))
+	var broken bzip2.StructuralError
+	switch {
+	case errors.As(err, &broken):
+		return errors.New("invalid magic or broken data")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("unexpected end of file")
+	}
+	return err
 }
 
 func pack(output io.Writer, input io.Reader, level int) error {
@@ -79,18 +120,7 @@ func unpack(output io.Writer, input io.Reader) error {
 	return err
 }
 
-func inPlace(process *program.Process, name string, unpacks bool, options program.Options, convert func(io.Writer, io.Reader) error) error {
-	target := name + ".gz"
-	if unpacks {
-		plain, found := strings.CutSuffix(name, ".gz")
-		if packed, isTar := strings.CutSuffix(name, ".tgz"); isTar {
-			plain, found = packed+".tar", true
-		}
-		if !found {
-			return errors.New("unknown suffix - ignored")
-		}
-		target = plain
-	}
+func inPlace(process *program.Process, name, target string, options program.Options, convert func(io.Writer, io.Reader) error) error {
 	input, err := os.Open(process.Path(name))
 	if err != nil {
 		return err

@@ -32,6 +32,18 @@ func ln(process *program.Process) int {
 	})
 }
 
+// link gives a file another name.
+func link(process *program.Process) int {
+	_, names, err := process.Parse("")
+	if err != nil || len(names) != 2 {
+		return usageOf(process)
+	}
+	if err := os.Link(process.Path(names[0]), process.Path(names[1])); err != nil {
+		return process.Fail("can't create link '%s' to '%s': %s", names[1], names[0], program.Reason(err))
+	}
+	return 0
+}
+
 // unlink removes one file.
 func unlink(process *program.Process) int {
 	_, names, err := process.Parse("")
