@@ -20,7 +20,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sandbox.wasm.address_space import bytes_at, octets
+from sandbox.wasm.address_space import bytes_at, octets, words
 from sandbox.wasm.component_library import ComponentLibrary
 
 VALUE_BYTES = 32
@@ -30,19 +30,18 @@ _NAME_BYTES = 16
 _PAYLOAD = 8
 _SECOND_WORD = 16
 _THIRD_WORD = 24
+_AS_WORD = 3
+"""An address shifted right by so much is the number of the word there."""
 _BOOL, _U8, _U16, _U32, _U64 = 0, 2, 4, 6, 8
 _STRING, _LIST, _RECORD, _TUPLE, _VARIANT, _ENUM, _OPTION, _RESULT, _RESOURCE = 12, 13, 14, 15, 16, 17, 18, 19, 21
-_WORD = struct.Struct("<Q")
-_PAIR = struct.Struct("<QQ")
-_TRIPLE = struct.Struct("<QQQ")
 _OPTION_FORM = struct.Struct("<B7xQ")
 _RESULT_FORM = struct.Struct("<B7x?7xQ")
-_RESULT_PAYLOAD = struct.Struct("<?7xQ")
 
 Value = ctypes.c_uint64 * 4
 """Room for one."""
 _addressof = ctypes.addressof
-_word_at = _WORD.unpack_from
+_NOTHING = Value()
+"""A value to make another from, which is written over then."""
 _KEPT_HANDLES = 32
 """Of each type of the host's resources: as many are made once, and each store is given the same."""
 
@@ -114,8 +113,9 @@ class Codecs:
         new = self._library.component_vallist_new_uninit
 
         def lift(scope: Scope, address: int) -> bytes:
-            size, first = _PAIR.unpack_from(octets, address + _PAYLOAD)
-            return bytes_at(first, size * VALUE_BYTES)[_PAYLOAD::VALUE_BYTES] if size else b""
+            place = (address + _PAYLOAD) >> _AS_WORD
+            size = words[place]
+            return bytes_at(words[place + 1], size * VALUE_BYTES)[_PAYLOAD::VALUE_BYTES] if size else b""
 
         def lower(scope: Scope, value: bytes, address: int) -> None:
             size = len(value)
@@ -125,7 +125,7 @@ class Codecs:
                 values = bytearray(size * VALUE_BYTES)
                 values[0::VALUE_BYTES] = bytes((_U8,)) * size
                 values[_PAYLOAD::VALUE_BYTES] = value
-                (first,) = _word_at(octets, address + _SECOND_WORD)
+                first = words[(address + _SECOND_WORD) >> _AS_WORD]
                 octets[first : first + len(values)] = values
 
         return Codec(lift, lower)
@@ -134,13 +134,14 @@ class Codecs:
         new, lift_one, lower_one = self._library.component_vallist_new_uninit, element.lift, element.lower
 
         def lift(scope: Scope, address: int) -> list[Any]:
-            size, first = _PAIR.unpack_from(octets, address + _PAYLOAD)
+            place = (address + _PAYLOAD) >> _AS_WORD
+            size, first = words[place], words[place + 1]
             return [lift_one(scope, first + VALUE_BYTES * place) for place in range(size)]
 
         def lower(scope: Scope, value: list[Any], address: int) -> None:
             octets[address] = _LIST
             new(address + _PAYLOAD, len(value))
-            (place,) = _word_at(octets, address + _SECOND_WORD)
+            place = words[(address + _SECOND_WORD) >> _AS_WORD]
             for each in value:
                 lower_one(scope, each, place)
                 place += VALUE_BYTES
@@ -151,13 +152,13 @@ class Codecs:
         new, size = self._library.component_valtuple_new_uninit, len(elements)
 
         def lift(scope: Scope, address: int) -> tuple[Any, ...]:
-            (first,) = _word_at(octets, address + _SECOND_WORD)
+            first = words[(address + _SECOND_WORD) >> _AS_WORD]
             return tuple(each.lift(scope, first + VALUE_BYTES * place) for place, each in enumerate(elements))
 
         def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
             octets[address] = _TUPLE
             new(address + _PAYLOAD, size)
-            (first,) = _word_at(octets, address + _SECOND_WORD)
+            first = words[(address + _SECOND_WORD) >> _AS_WORD]
             for place, each in enumerate(elements):
                 each.lower(scope, value[place], first + VALUE_BYTES * place)
 
@@ -169,13 +170,13 @@ class Codecs:
         named = [(name.replace("_", "-").encode(), codec) for name, codec in fields.items()]
 
         def lift(scope: Scope, address: int) -> tuple[Any, ...]:
-            first = _word_at(octets, address + _SECOND_WORD)[0] + _NAME_BYTES
+            first = words[(address + _SECOND_WORD) >> _AS_WORD] + _NAME_BYTES
             return tuple(each.lift(scope, first + _FIELD_BYTES * place) for place, (_, each) in enumerate(named))
 
         def lower(scope: Scope, value: tuple[Any, ...], address: int) -> None:
             octets[address] = _RECORD
             new(address + _PAYLOAD, len(named))
-            (place,) = _word_at(octets, address + _SECOND_WORD)
+            place = words[(address + _SECOND_WORD) >> _AS_WORD]
             for (name, each), item in zip(named, value, strict=True):
                 name_new(place, len(name), name)
                 each.lower(scope, item, place + _NAME_BYTES)
@@ -187,7 +188,7 @@ class Codecs:
         boxed = self._boxed(some)
 
         def lift(scope: Scope, address: int) -> Any:
-            (pointer,) = _word_at(octets, address + _PAYLOAD)
+            pointer = words[(address + _PAYLOAD) >> _AS_WORD]
             return some.lift(scope, pointer) if pointer else None
 
         def lower(scope: Scope, value: Any, address: int) -> None:
@@ -201,9 +202,9 @@ class Codecs:
         box_ok, box_err = self._boxed(ok), self._boxed(err)
 
         def lift(scope: Scope, address: int) -> Any:
-            is_ok, pointer = _RESULT_PAYLOAD.unpack_from(octets, address + _PAYLOAD)
+            is_ok = octets[address + _PAYLOAD]
             codec = ok if is_ok else err
-            value = codec.lift(scope, pointer) if codec else None
+            value = codec.lift(scope, words[(address + _SECOND_WORD) >> _AS_WORD]) if codec else None
             if not is_ok:
                 return Err(value)
             return Ok(value) if is_outer else value
@@ -222,9 +223,8 @@ class Codecs:
         new = self._library.wasm_byte_vec_new
 
         def lift(scope: Scope, address: int) -> tuple[str, Any]:
-            size, text, pointer = _TRIPLE.unpack_from(octets, address + _PAYLOAD)
-            name = bytes_at(text, size).decode()
-            codec = cases[name]
+            name = _text_at(address + _PAYLOAD)
+            codec, pointer = cases[name], words[(address + _THIRD_WORD) >> _AS_WORD]
             return name, codec.lift(scope, pointer) if codec and pointer else None
 
         def lower(scope: Scope, value: tuple[str, Any], address: int) -> None:
@@ -232,7 +232,7 @@ class Codecs:
             pointer, encoded = boxes[name](scope, payload), name.encode()
             octets[address] = _VARIANT
             new(address + _PAYLOAD, len(encoded), encoded)
-            _WORD.pack_into(octets, address + _THIRD_WORD, pointer)
+            words[(address + _THIRD_WORD) >> _AS_WORD] = pointer
 
         return Codec(lift, lower)
 
@@ -240,12 +240,12 @@ class Codecs:
         """Address of a value that stands alone; 0 where there is no value."""
         if codec is None:
             return lambda scope, value: 0
-        new, lower_one = self._library.component_val_new, codec.lower
+        new, lower_one, nothing = self._library.component_val_new, codec.lower, _addressof(_NOTHING)
 
         def lower(scope: Scope, value: Any) -> int:
-            room = Value()
-            lower_one(scope, value, _addressof(room))
-            return int(new(_addressof(room)))
+            address: int = new(nothing)
+            lower_one(scope, value, address)
+            return address
 
         return lower
 
@@ -290,10 +290,9 @@ class Codecs:
         delete = library.component_resource_host_delete
 
         def representation(scope: Scope, address: int) -> int:
-            (pointer,) = _word_at(octets, address + _PAYLOAD)
-            if error := to_host(scope.context, pointer, scope.room):
+            if error := to_host(scope.context, words[(address + _PAYLOAD) >> _AS_WORD], scope.room):
                 raise ValueError(library.take_error(error))
-            (handle,) = _word_at(octets, scope.room)
+            handle = words[scope.room >> _AS_WORD]
             number = number_of(handle)
             delete(handle)
             return number  # type: ignore[no-any-return]
@@ -324,5 +323,6 @@ def _number(kind: int, form: str) -> Codec:
 
 
 def _text_at(address: int) -> str:
-    size, pointer = _PAIR.unpack_from(octets, address)
-    return bytes_at(pointer, size).decode() if size else ""
+    place = address >> _AS_WORD
+    size = words[place]
+    return bytes_at(words[place + 1], size).decode() if size else ""

@@ -65,14 +65,13 @@ class HttpLinker:
         self._check(library.component_linker_instance_add_func(*arguments))
 
     def _caller(self, name: str, definition: HostFunction) -> Callable[..., Any]:
-        scopes, library, function = self.scopes, self.library, definition.call
-        lift = _lifting(definition.parameters)
+        scopes, library, function = self.scopes, self.library, _lifting(definition.call, definition.parameters)
         lower = definition.result.lower if definition.result else None
 
         def call(_data: Any, context: int, _type: Any, arguments: int, _n: int, results: int, _m: int) -> Any:
             scope = scopes[context]
             try:
-                value = function(scope, *lift(scope, arguments))
+                value = function(scope, arguments)
                 if lower is not None:
                     lower(scope, value, results)
                 return None
@@ -90,13 +89,15 @@ class HttpLinker:
             raise SandboxError(f"wasi:http cannot be linked ({self.library.take_error(error)}): use wasmlet's wasmtime")
 
 
-def _lifting(parameters: list[Codec]) -> Callable[[HttpScope, int], tuple[Any, ...]]:
-    """All arguments of a call. Most functions have one or two, and they are called often."""
+def _lifting(function: Callable[..., Any], parameters: list[Codec]) -> Callable[[HttpScope, int], Any]:
+    """The function, of arguments that are at an address. Most have one or two, and are called often."""
     lifts = [codec.lift for codec in parameters]
     if len(lifts) == 1:
         (only,) = lifts
-        return lambda scope, address: (only(scope, address),)
+        return lambda scope, address: function(scope, only(scope, address))
     if len(lifts) == 2:
         first, second = lifts
-        return lambda scope, address: (first(scope, address), second(scope, address + VALUE_BYTES))
-    return lambda scope, address: tuple(each(scope, address + VALUE_BYTES * place) for place, each in enumerate(lifts))
+        return lambda scope, address: function(scope, first(scope, address), second(scope, address + VALUE_BYTES))
+    return lambda scope, address: function(
+        scope, *[each(scope, address + VALUE_BYTES * place) for place, each in enumerate(lifts)]
+    )
