@@ -10,6 +10,6 @@ _HOLDER = "components of HTTP"
 
 async def http_components(runtime: Runtime) -> list[str]:
     """Their paths. Raises what the store says."""
-    texts = [http_streams.TEXT, http_client_text.text()]
+    texts = [http_streams.OUTPUT_TEXT, http_streams.TEXT, http_client_text.text()]
     paths = [await runtime.images.runtime_module(text.encode(), "a component of HTTP", _HOLDER) for text in texts]
     return [str(path) for path in paths]

@@ -6,7 +6,7 @@ ENVIRONMENT = "environment"
 """What the file of a start is called that the guest process alone reads."""
 LISTENER, SHIM = "listener", ("shim_front", "shim_back")
 """What the files of a start are called that a guest with listening sockets needs besides."""
-HTTP_STREAMS, HTTP_CLIENT, HTTP_PIPES = "http_streams", "http_client", "http_pipes"
+HTTP_COMPONENTS, HTTP_PIPES = ("http_output", "http_streams", "http_client"), "http_pipes"
 """What those of a component that is given requests are called."""
 
 PROGRAM = "program"

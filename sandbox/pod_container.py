@@ -22,7 +22,7 @@ from sandbox.container_log import ContainerLog, LogStream
 from sandbox.errors import GuestGone, InvalidSpec, NotSupported, SandboxError
 from sandbox.exec_guest import START_SECONDS, ExecGuest
 from sandbox.guest_fork import fork_guest
-from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER
+from sandbox.place_names import ENVIRONMENT, HTTP_COMPONENTS, HTTP_PIPES, LISTENER
 from sandbox.pod_questions import PodGuest
 from sandbox.shared_number import shared_number
 from sandbox.specs import GuestSpec, Run
@@ -30,6 +30,7 @@ from sandbox.surroundings import Surroundings
 from sandbox.wasm import memory_limit
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.guest import TRAPPED, HttpPrepared, Prepared
+from sandbox.wasm.http_streams import StreamsComponents
 
 _KILLED_BY_SIGNAL = 128
 _REPORT_BYTES = 8192
@@ -113,9 +114,10 @@ class PodContainer:
         """With what a component needs beside that is given requests."""
         if not self.spec.http:
             return prepared
-        engine, (streams, client) = prepared.loaded.engine, self.spec.http_components
-        found = engine.streams_component(streams, self._files[HTTP_STREAMS])
-        calls = engine.client_component(client, self._files[HTTP_CLIENT])
+        engine, files = prepared.loaded.engine, [self._files[name] for name in HTTP_COMPONENTS]
+        *streams, client = zip(self.spec.http_components, files, strict=True)
+        found = StreamsComponents(*[engine.streams_component(*component) for component in streams])
+        calls = engine.client_component(*client)
         self._memory_cell = shared_number(self.spec.memory_limit)
         return prepared._replace(http=HttpPrepared(found, calls, self._memory_cell, self.spec.network))
 

@@ -9,7 +9,8 @@ folder          the root of these, with the container's root and its compiled co
 listener0, …    its listening sockets, if it has any
 shim_front      the compiled code of the shim, if it has one
 shim_back
-http_streams    the compiled components of streams and calls, for one that is given requests
+http_output     the compiled components of streams and calls, for one that is given requests
+http_streams
 http_client
 http_pipes      the folder for the pipes of its bodies
 terminal        both ends of its terminal, if it has one
@@ -26,7 +27,7 @@ from sandbox import container_root, lean_json, mount_calls, records, run_record,
 from sandbox.container_log import open_log
 from sandbox.errors import GuestGone, InvalidSpec, SandboxError, StartFailure
 from sandbox.mount_places import MountPlaces
-from sandbox.place_names import ENVIRONMENT, HTTP_CLIENT, HTTP_PIPES, HTTP_STREAMS, LISTENER, SHIM
+from sandbox.place_names import ENVIRONMENT, HTTP_COMPONENTS, HTTP_PIPES, LISTENER, SHIM
 from sandbox.records import read_record
 from sandbox.specs import GuestSpec, Run
 
@@ -143,7 +144,7 @@ def _open_listeners(files: StartFiles, spec: GuestSpec, network: str) -> None:
 
 def _open_http(files: StartFiles, spec: GuestSpec) -> None:
     """The workers make their pipes in a file system of their own, which has a place nowhere and is their user's."""
-    for name, path in zip((HTTP_STREAMS, HTTP_CLIENT), spec.http_components, strict=True):
+    for name, path in zip(HTTP_COMPONENTS, spec.http_components, strict=True):
         files.add(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     owner = {"uid": str(spec.uid), "gid": str(spec.gid), "mode": "0700", "size": "4096"}
     files.add(HTTP_PIPES, mount_calls.make_tree("tmpfs", _OF_PIPES, **owner))

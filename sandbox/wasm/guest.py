@@ -16,7 +16,7 @@ from sandbox.errors import StartFailure
 from sandbox.wasm import memory_limit, socket_grant
 from sandbox.wasm.engine import Loaded
 from sandbox.wasm.http_client import ClientComponent
-from sandbox.wasm.http_streams import StreamsComponent
+from sandbox.wasm.http_streams import StreamsComponents
 from sandbox.wasm.library import Library
 from sandbox.wasm.socket_shim import SocketShim
 from sandbox.wasm.trap_text import reason_first
@@ -75,7 +75,7 @@ class _Strings(NamedTuple):
 class HttpPrepared(NamedTuple):
     """What a component that is given requests needs besides."""
 
-    streams: StreamsComponent
+    streams: StreamsComponents
     client: ClientComponent
     memory_limit: ctypes.c_uint64
     """As ``WasiSetup`` has it, at a place where it can be changed."""
