@@ -15,6 +15,11 @@ Destructor = ctypes.CFUNCTYPE(Pointer, Pointer, Pointer, ctypes.c_uint32)
 """Data, context, representation; returns an error or None."""
 
 _KEEPING: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "wasmtime_component_type": (Pointer, (Pointer,)),
+    "wasmtime_component_type_delete": (None, (Pointer,)),
+    "wasmtime_component_type_import_count": (Size, (Pointer, Pointer)),
+    "wasmtime_component_type_import_nth": (ctypes.c_bool, (Pointer, Pointer, Size, Pointer, Pointer, Pointer)),
+    "wasmtime_component_extern_delete": (None, (Pointer,)),
     "wasmtime_component_get_export_index": (Pointer, (Pointer, Pointer, Text, Size)),
     "wasmtime_component_linker_add_wasi_http": (Pointer, (Pointer,)),
     "wasmtime_component_linker_allow_shadowing": (None, (Pointer, ctypes.c_bool)),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sandbox.errors import StartFailure
 from sandbox.wasm import socket_grant
+from sandbox.wasm.component_imports import imported
 from sandbox.wasm.component_library import ComponentLibrary
 from sandbox.wasm.component_values import VALUE_BYTES, Value
 from sandbox.wasm.guest import Prepared, preopen
@@ -22,6 +23,7 @@ from sandbox.wasm.trap_text import reason_first
 INTERFACE = b"wasi:http/incoming-handler@0.2.0"
 """Any 0.2.x of it."""
 _HANDLE = b"handle"
+_LOGS = ("wasi:cli/stdout", "wasi:cli/stderr")
 _NO_LIMIT = -1
 _FUNCTION, _ARGUMENTS = VALUE_BYTES, 2 * VALUE_BYTES
 """Offsets in the room of a request, which begins with its instance."""
@@ -50,6 +52,10 @@ class HttpGuest:
         self._code = prepared.loaded.code
         self._engine = prepared.loaded.engine.pointer
         self._prepared = prepared
+        asked_for = imported(self._library, self._engine, self._code)
+        self._has_environment = "wasi:cli/environment" in asked_for
+        self._has_files = "wasi:filesystem/preopens" in asked_for
+        self._has_log = not asked_for.isdisjoint(_LOGS)
         self._handle = self._find_handle()
 
     def try_instance(self, memory_limit: int) -> None:
@@ -129,12 +135,16 @@ class HttpGuest:
         return config
 
     def _fill(self, config: Any, scope: HttpScope) -> None:
+        """What the component does not ask for is not there to be found: quick requests gain by it."""
         base, prepared = self._library.base, self._prepared
-        base.wasi_config_set_argv(config, prepared.words.length, prepared.words.array)
-        base.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
-        base.wasi_config_inherit_stderr(config)
+        if self._has_environment:
+            base.wasi_config_set_argv(config, prepared.words.length, prepared.words.array)
+            base.wasi_config_set_env(config, prepared.names.length, prepared.names.array, prepared.values.array)
+        if self._has_log:
+            base.wasi_config_inherit_stderr(config)
         socket_grant.grant(base, config, prepared.loaded.engine.socket_flags, prepared.network)
-        preopen(base, config, prepared)
+        if self._has_files:
+            preopen(base, config, prepared)
         self._give_body(config, scope.exchange)
         self._take_body(config, scope.exchange)
 
