@@ -250,6 +250,8 @@ class Connection:
 
     def _has_room(self) -> bool:
         request = self._pending or (self.exchange.request if self.exchange else None)
+        if not self._reader.requests and (request is None or request.is_complete):
+            return True
         waiting = sum(map(len, request.body)) if request is not None and not request.is_complete else 0
         for later in self._reader.requests:
             waiting += sum(map(len, later.body))
