@@ -208,6 +208,7 @@ class Worker:
     def _wait(self) -> None:
         handlers = self._handlers
         happened = [(each, handlers.get(each), events) for each, events in self.epoll.poll(self._patience(), _EVENTS)]
+        happened.sort(key=lambda event: event[1] == self._accept)  # who has gone makes place for who comes
         for descriptor, handler, events in happened:
             self.now = time.monotonic()
             if handler is not None and handlers.get(descriptor) is handler:  # else it may be another's by now

@@ -91,3 +91,19 @@ def test_what_has_happened_to_a_descriptor_before_it_was_another_is_not_told_to_
     worker.unwatch(second[0])
     for descriptor in (*first, *second):
         os.close(descriptor)
+
+
+def test_what_those_do_who_are_there_is_heard_before_who_comes(made: _Made) -> None:
+    """After the first one the kernel looks at the listener before all else."""
+    worker, told = made.worker, list[int]()
+    reader, writer = os.pipe()
+    with made.connect():
+        worker._wait()
+        worker.watch(reader, lambda events: told.append(len(worker._connections)))
+        os.write(writer, b"x")
+        with made.connect():
+            worker._wait()
+    assert told == [1]
+    worker.unwatch(reader)
+    os.close(reader)
+    os.close(writer)
