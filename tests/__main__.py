@@ -5,8 +5,8 @@
 
 The first is seen as it goes; what the other has printed follows. Arguments are for both of them.
 
-With ``WASMLET_RETRY_TESTS=1``, as in CI, the few tests that have failed run once more by themselves, when the machine
-is quiet. Those that pass then are named as unstable, below what they printed at first.
+With ``WASMLET_RETRY_TESTS=1``, as in CI, all tests run, though some fail, and the few that have failed run once more by
+themselves, when the machine is quiet. Those that pass then are named as unstable, below what they printed at first.
 """
 
 import json
@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,10 @@ import pytest
 _RETRY = "WASMLET_RETRY_TESTS"
 _MOST_RETRIED = 4
 """Of a session: more do not fail by chance."""
+_MOST_SECONDS = 3000
+"""Of both sessions: tests that hang until their time limit are not waited for twice."""
+_ALL_TESTS = "--maxfail=0"
+"""Whatever else the options say: one that has not run has not passed."""
 
 
 class Session:
@@ -48,6 +53,10 @@ class Session:
         """Pytest's exit code."""
         return self._process.wait()
 
+    def was_interrupted(self) -> bool:
+        """When it ran last."""
+        return self._process.returncode == pytest.ExitCode.INTERRUPTED
+
     def failed_tests(self) -> list[str]:
         noted = self._cache / "v" / "cache" / "lastfailed"
         return sorted(json.loads(noted.read_text())) if noted.exists() else []
@@ -55,12 +64,20 @@ class Session:
 
 def main(arguments: list[str]) -> int:
     """0 when both have succeeded."""
+    retries = os.environ.get(_RETRY) == "1"
+    options = [*arguments, _ALL_TESTS] if retries else arguments
     with tempfile.TemporaryDirectory() as caches:
-        in_front = Session("tests/e2e", "tests/e2e", Path(caches, "e2e"), arguments)
-        behind = Session("everything else", "--ignore=tests/e2e", Path(caches, "else"), arguments)
+        in_front = Session("tests/e2e", "tests/e2e", Path(caches, "e2e"), options)
+        behind = Session("everything else", "--ignore=tests/e2e", Path(caches, "else"), options)
+        sessions = (in_front, behind)
+        began = time.monotonic()
         exit_codes = _side_by_side(in_front, behind)
-        verdicts = [_verdict(session, exit_codes[session]) for session in (in_front, behind)]
-    for session, verdict in zip((in_front, behind), verdicts, strict=True):
+        retries = retries and time.monotonic() - began < _MOST_SECONDS
+        verdicts = []
+        for session in sessions:
+            again = retries and not any(each.was_interrupted() for each in sessions)
+            verdicts.append(_verdict(session, exit_codes[session], again))
+    for session, verdict in zip(sessions, verdicts, strict=True):
         print(f"{session.name}: {verdict}", flush=True)
     return int(any(verdict.startswith("FAILED") for verdict in verdicts))
 
@@ -78,12 +95,12 @@ def _side_by_side(in_front: Session, behind: Session) -> dict[Session, int]:
     return exit_codes
 
 
-def _verdict(session: Session, exit_code: int) -> str:
+def _verdict(session: Session, exit_code: int, retries: bool) -> str:
     if exit_code == pytest.ExitCode.OK:
         return "passed"
     failed = session.failed_tests()
     chance = exit_code == pytest.ExitCode.TESTS_FAILED and 0 < len(failed) <= _MOST_RETRIED
-    if not (chance and os.environ.get(_RETRY) == "1"):
+    if not (chance and retries):
         return "FAILED"
     print(f"{session.name}: run once more: {', '.join(failed)}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: _interrupt(session))

@@ -1,9 +1,15 @@
 """The suite's two sessions, with a suite of one test each that fails once, or always."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from tests import __main__ as suite
 
 MAIN = Path(__file__).parent / "__main__.py"
 PASSES = "def test_passes(): pass\n"
@@ -17,11 +23,34 @@ def test_unstable(request):
 """
 
 
-def run(folder: Path, in_front: str, behind: str, retry: str) -> "subprocess.CompletedProcess[str]":
+IS_INTERRUPTED = "def test_is_interrupted(): raise KeyboardInterrupt\n"
+FAILS_IN_A_FIXTURE = """
+import pytest
+
+@pytest.fixture
+def broken(): assert False
+
+def test_passes(broken): pass
+"""
+
+
+@pytest.fixture
+def keeps_signals() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def write_suite(folder: Path, in_front: str, behind: str) -> None:
     (folder / "tests" / "e2e").mkdir(parents=True)
     (folder / "tests" / "e2e" / "test_in_front.py").write_text(in_front)
     (folder / "tests" / "test_behind.py").write_text(behind)
-    environment = {**os.environ, "WASMLET_RETRY_TESTS": retry}
+
+
+def run(folder: Path, in_front: str, behind: str, retry: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    write_suite(folder, in_front, behind)
+    environment = {**os.environ, "WASMLET_RETRY_TESTS": retry, **variables}
     return subprocess.run([sys.executable, MAIN], cwd=folder, env=environment, capture_output=True, text=True)
 
 
@@ -31,10 +60,10 @@ def test_both_pass(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-2:] == ["tests/e2e: passed", "everything else: passed"]
 
 
-def test_one_fails(tmp_path: Path) -> None:
-    done = run(tmp_path, PASSES, FAILS, "1")
+def test_a_test_and_a_fixture_fail(tmp_path: Path) -> None:
+    done = run(tmp_path, FAILS_IN_A_FIXTURE, FAILS, "1")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "everything else: FAILED, twice"
+    assert done.stdout.splitlines()[-2:] == ["tests/e2e: FAILED, twice", "everything else: FAILED, twice"]
 
 
 def test_one_that_passes_when_it_runs_again_is_named(tmp_path: Path) -> None:
@@ -62,3 +91,33 @@ def test_what_fails_beside_the_tests_is_no_chance(tmp_path: Path) -> None:
     done = run(tmp_path, PASSES, PASSES, "1")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "everything else: FAILED"
+
+
+def test_an_option_to_stop_at_a_failure_leaves_no_test_out(tmp_path: Path) -> None:
+    done = run(tmp_path, FAILS_AT_FIRST + FAILS, PASSES, "1", PYTEST_ADDOPTS="-x")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-2] == "tests/e2e: FAILED, twice"
+
+
+def test_nothing_runs_again_after_an_interrupt(tmp_path: Path) -> None:
+    done = run(tmp_path, FAILS_AT_FIRST, IS_INTERRUPTED, "1")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-2:] == ["tests/e2e: FAILED", "everything else: FAILED"]
+
+
+def test_an_interrupt_of_tests_that_run_again_ends_it(tmp_path: Path) -> None:
+    interrupted_later = FAILS_AT_FIRST.replace("assert seen", "if seen: raise KeyboardInterrupt\n    assert False")
+    done = run(tmp_path, interrupted_later, FAILS_AT_FIRST, "1")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-2:] == ["tests/e2e: FAILED, twice", "everything else: FAILED"]
+
+
+def test_what_has_taken_too_long_does_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], keeps_signals: None
+) -> None:
+    write_suite(tmp_path, FAILS_AT_FIRST, PASSES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WASMLET_RETRY_TESTS", "1")
+    monkeypatch.setattr(suite, "_MOST_SECONDS", 0)
+    assert suite.main([]) == 1
+    assert capfd.readouterr().out.splitlines()[-2:] == ["tests/e2e: FAILED", "everything else: passed"]
