@@ -55,8 +55,8 @@ func numberOf(file, name string) int {
 		return int(number)
 	}
 	for number, each := range namesOf(file) {
-		if each == name {
-			return numberOf(file, number)
+		if id, err := strconv.ParseUint(number, 10, 31); each == name && err == nil {
+			return int(id)
 		}
 	}
 	return unchanged

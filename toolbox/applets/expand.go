@@ -3,11 +3,15 @@ package applets
 import (
 	"bufio"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"wasmlet.dev/toolbox/program"
 )
+
+const widestTab = 1 << 16
 
 // expand makes blanks of tabs, with -i only of those before anything else.
 func expand(process *program.Process) int {
@@ -19,20 +23,21 @@ func expand(process *program.Process) int {
 	if err != nil {
 		return badUsage(process, err)
 	}
-	return eachOutputLine(process, names, func(output *bufio.Writer, line string) {
+	return eachWholeLine(process, names, func(output *bufio.Writer, line string) {
 		column, isInitial := 0, true
-		for _, letter := range line {
+		for line != "" {
+			letter, size := utf8.DecodeRuneInString(line)
 			isInitial = isInitial && (letter == ' ' || letter == '\t')
 			if letter == '\t' && (isInitial || !options.Has("i")) {
 				width := stop - column%stop
 				output.WriteString(strings.Repeat(" ", width))
 				column += width
-				continue
+			} else {
+				output.WriteString(line[:size])
+				column++
 			}
-			output.WriteRune(letter)
-			column++
+			line = line[size:]
 		}
-		output.WriteByte('\n')
 	})
 }
 
@@ -47,7 +52,7 @@ func unexpand(process *program.Process) int {
 		return badUsage(process, err)
 	}
 	everywhere := options.Has("at") && !options.Has("f")
-	return eachOutputLine(process, names, func(output *bufio.Writer, line string) {
+	return eachWholeLine(process, names, func(output *bufio.Writer, line string) {
 		column := 0
 		for line != "" {
 			rest := strings.TrimLeft(line, " \t")
@@ -64,7 +69,23 @@ func unexpand(process *program.Process) int {
 			column += len([]rune(word))
 			line = rest[len(word):]
 		}
-		output.WriteByte('\n')
+	})
+}
+
+// eachWholeLine hands over lines with their ends: the last one may have none.
+func eachWholeLine(process *program.Process, names []string, print func(output *bufio.Writer, line string)) int {
+	output := buffered(process)
+	defer output.Flush()
+	return eachInput(process, names, func(_ string, input io.Reader) error {
+		reader := bufio.NewReaderSize(input, 64<<10)
+		for {
+			line, err := reader.ReadString('\n')
+			print(output, line)
+			if err != nil {
+				return ignoreEnd(err)
+			}
+			program.Yield(process.Context)
+		}
 	})
 }
 
@@ -91,7 +112,7 @@ func writeBlanks(output *bufio.Writer, blanks string, column, stop int) int {
 func tabStop(options program.Options) (int, error) {
 	text := options.Or('t', "8")
 	stop, err := strconv.Atoi(text)
-	if err != nil || stop < 1 {
+	if err != nil || stop < 1 || stop > widestTab {
 		return 0, errors.New("invalid number '" + text + "'")
 	}
 	return stop, nil

@@ -338,6 +338,12 @@ func (f *finder) test1(word, operand string) (predicate, error) {
 }
 
 func globbing(text string, ignoresCase bool, of func(*entry) string) (predicate, error) {
+	compiled, err := compiledGlob(text, ignoresCase)
+	return func(e *entry) (bool, error) { return compiled.MatchString(of(e)), nil }, err
+}
+
+// compiledGlob is a pattern as the shell's, of which * and ? stand for slashes too.
+func compiledGlob(text string, ignoresCase bool) (*regexp.Regexp, error) {
 	expression, err := pattern.Regexp(text, pattern.EntireString)
 	if err != nil {
 		return nil, err
@@ -345,8 +351,7 @@ func globbing(text string, ignoresCase bool, of func(*entry) string) (predicate,
 	if ignoresCase {
 		expression = "(?i)" + expression
 	}
-	compiled, err := regexp.Compile(expression)
-	return func(e *entry) (bool, error) { return compiled.MatchString(of(e)), nil }, err
+	return regexp.Compile(expression)
 }
 
 func regexTest(text string, ignoresCase bool) (predicate, error) {

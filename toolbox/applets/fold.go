@@ -3,7 +3,6 @@ package applets
 import (
 	"bufio"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,19 +27,7 @@ func fold(process *program.Process) int {
 		return badUsage(process, errors.New("invalid number '"+options['w']+"'"))
 	}
 	work := folder{width, options.Has("b"), options.Has("s")}
-	output := buffered(process)
-	defer output.Flush()
-	return eachInput(process, names, func(_ string, input io.Reader) error {
-		reader := bufio.NewReaderSize(input, 64<<10)
-		for {
-			line, err := reader.ReadString('\n')
-			work.fold(output, line)
-			if err != nil {
-				return ignoreEnd(err)
-			}
-			program.Yield(process.Context)
-		}
-	})
+	return eachWholeLine(process, names, work.fold)
 }
 
 // withLetter puts a letter before a number that stands for an option by itself, as in -20.

@@ -64,3 +64,31 @@ func TestFilesAreNotGivenAway(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesOfOwners(t *testing.T) {
+	passwd := filepath.Join(t.TempDir(), "passwd")
+	os.WriteFile(passwd, []byte("broken:x:broken\nuser:x:33:33\n"), 0o644)
+	for name, expected := range map[string]int{"user": 33, "44": 44, "broken": unchanged, "other": unchanged} {
+		if number := numberOf(passwd, name); number != expected {
+			t.Errorf("%s: %d", name, number)
+		}
+	}
+}
+
+func TestTabs(t *testing.T) {
+	for _, each := range []struct {
+		input    string
+		words    []string
+		expected result
+	}{
+		{"\xe9\tb\n", []string{"expand"}, result{0, "\xe9       b\n", ""}},
+		{"a\tb", []string{"expand"}, result{0, "a       b", ""}},
+		{"        b", []string{"unexpand"}, result{0, "\tb", ""}},
+		{"\t\t", []string{"expand", "-t", "9223372036854775807"},
+			result{1, "", "expand: invalid number '9223372036854775807'\nUsage: expand " + lookUp("expand").usage + "\n"}},
+	} {
+		if got := run("/", each.input, each.words...); got != each.expected {
+			t.Errorf("%q: %+v", each.words, got)
+		}
+	}
+}

@@ -8,17 +8,21 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"wasmlet.dev/toolbox/program"
 )
 
+const longestTarget = 4096
+
 type unzipper struct {
 	process  *program.Process
 	options  program.Options
 	dir      string
-	excluded []string
+	excluded []*regexp.Regexp
+	links    map[string]bool // that it has made
 	status   int
 }
 
@@ -32,7 +36,15 @@ func unzip(process *program.Process) int {
 	if len(words) == 0 {
 		return usageOf(process)
 	}
-	work := &unzipper{process: process, options: options, dir: process.Path(options.Or('d', ".")), excluded: strings.Split(options['x'], "\n")}
+	excluded, err := compiledGlobs(strings.Split(options['x'], "\n"))
+	if err != nil {
+		return badUsage(process, err)
+	}
+	wanted, err := compiledGlobs(words[1:])
+	if err != nil {
+		return badUsage(process, err)
+	}
+	work := &unzipper{process: process, options: options, dir: process.Path(options.Or('d', ".")), excluded: excluded, links: map[string]bool{}}
 	name := words[0]
 	file, err := os.Open(process.Path(name))
 	if errors.Is(err, fs.ErrNotExist) && !strings.HasSuffix(name, ".zip") {
@@ -41,7 +53,7 @@ func unzip(process *program.Process) int {
 	}
 	if err == nil {
 		defer file.Close()
-		err = work.all(name, file, words[1:])
+		err = work.all(name, file, wanted)
 	}
 	if err != nil {
 		return process.FailAt(name, err)
@@ -49,7 +61,7 @@ func unzip(process *program.Process) int {
 	return work.status
 }
 
-func (u *unzipper) all(name string, file *os.File, wanted []string) error {
+func (u *unzipper) all(name string, file *os.File, wanted []*regexp.Regexp) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -75,8 +87,20 @@ func (u *unzipper) all(name string, file *os.File, wanted []string) error {
 	return nil
 }
 
-func (u *unzipper) isWanted(name string, wanted []string) bool {
-	matches := func(pattern string) bool { found, _ := path.Match(pattern, name); return found || pattern == name }
+func compiledGlobs(texts []string) ([]*regexp.Regexp, error) {
+	var compiled []*regexp.Regexp
+	for _, text := range texts {
+		each, err := compiledGlob(text, false)
+		if err != nil {
+			return nil, err
+		}
+		compiled = append(compiled, each)
+	}
+	return compiled, nil
+}
+
+func (u *unzipper) isWanted(name string, wanted []*regexp.Regexp) bool {
+	matches := func(pattern *regexp.Regexp) bool { return pattern.MatchString(name) }
 	return (len(wanted) == 0 || slices.ContainsFunc(wanted, matches)) && !slices.ContainsFunc(u.excluded, matches)
 }
 
@@ -102,6 +126,9 @@ func (u *unzipper) extract(member *zip.File) error {
 		name = path.Base(name)
 	}
 	place := path.Join(u.dir, name)
+	if u.isBelowLink(place) {
+		return errors.New("a name below a link of the archive is skipped")
+	}
 	if member.FileInfo().IsDir() {
 		if u.options.Has("j") {
 			return nil
@@ -113,6 +140,16 @@ func (u *unzipper) extract(member *zip.File) error {
 		return err
 	}
 	return u.write(member, name, place)
+}
+
+// isBelowLink is true where a file would go wherever a link of the same archive leads.
+func (u *unzipper) isBelowLink(place string) bool {
+	for above := path.Dir(place); len(above) > len(u.dir); above = path.Dir(above) {
+		if u.links[above] {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *unzipper) write(member *zip.File, name, place string) error {
@@ -127,10 +164,14 @@ func (u *unzipper) write(member *zip.File, name, place string) error {
 	}
 	u.tell("  inflating: %s\n", name)
 	if member.Mode()&fs.ModeSymlink != 0 {
+		if member.UncompressedSize64 > longestTarget {
+			return errors.New("the target of a link is too long")
+		}
 		var target strings.Builder
 		if err := copyMember(&target, member); err != nil {
 			return err
 		}
+		u.links[place] = true
 		return os.Symlink(target.String(), place)
 	}
 	file, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
