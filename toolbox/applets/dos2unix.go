@@ -1,8 +1,8 @@
 package applets
 
 import (
+	"bufio"
 	"bytes"
-	"io"
 	"os"
 
 	"wasmlet.dev/toolbox/program"
@@ -20,12 +20,7 @@ func dos2unix(process *program.Process) int {
 		end = []byte("\r\n")
 	}
 	if len(names) == 0 {
-		text, err := io.ReadAll(process.Stdin)
-		process.Stdout.Write(withEnds(text, end))
-		if err != nil {
-			return process.FailAt("-", err)
-		}
-		return 0
+		return eachWholeLine(process, names, func(output *bufio.Writer, line string) { output.Write(withEnds([]byte(line), end)) })
 	}
 	status := 0
 	for _, name := range names {

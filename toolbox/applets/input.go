@@ -31,10 +31,18 @@ func readInput(process *program.Process, name string, read func(string, io.Reade
 		return err
 	}
 	defer file.Close()
-	if inner, isFile := file.(*os.File); isFile {
-		if info, err := inner.Stat(); err == nil && info.IsDir() {
-			return errIsDirectory // WASI would say that the descriptor is bad
-		}
+	if err := refuseDirectory(file); err != nil {
+		return err
 	}
 	return read(name, program.Input{Reader: file, Context: process.Context})
+}
+
+// refuseDirectory: WASI would say that the descriptor is bad.
+func refuseDirectory(file io.Reader) error {
+	if inner, isFile := file.(*os.File); isFile {
+		if info, err := inner.Stat(); err == nil && info.IsDir() {
+			return errIsDirectory
+		}
+	}
+	return nil
 }

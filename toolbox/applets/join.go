@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -26,6 +25,15 @@ type joiner struct {
 	fields    []joinedField
 	pairs     bool
 	singles   [2]bool
+	inputs    [2]*joinInput
+}
+
+// joinInput is a file with the row that comes next. It is nil at the end.
+type joinInput struct {
+	name   string
+	reader *bufio.Reader
+	row    []string
+	err    error
 }
 
 // join puts lines of two sorted files side by side that have a field in common: with -1, -2, -j, -a, -v, -e, -i, -o and -t.
@@ -37,18 +45,32 @@ func join(process *program.Process) int {
 	if len(names) != 2 {
 		return usageOf(process)
 	}
+	if names[0] == "-" && names[1] == "-" {
+		return process.Fail("both files cannot be the standard input")
+	}
 	work, err := newJoiner(process, options)
 	if err != nil {
 		return badUsage(process, err)
 	}
 	defer work.output.Flush()
-	var rows [2][][]string
 	for side, name := range names {
-		if rows[side], err = work.read(name); err != nil {
+		file, err := openInput(process, name)
+		if err != nil {
 			return process.FailAt(name, err)
 		}
+		defer file.Close()
+		if err := refuseDirectory(file); err != nil {
+			return process.FailAt(name, err)
+		}
+		work.inputs[side] = &joinInput{name: name, reader: bufio.NewReaderSize(file, 64<<10)}
+		work.next(side)
 	}
-	work.merge(rows[0], rows[1])
+	work.merge()
+	for _, input := range work.inputs {
+		if input.err != nil {
+			return process.FailAt(input.name, input.err)
+		}
+	}
 	return 0
 }
 
@@ -93,60 +115,61 @@ func joinedFields(text string) ([]joinedField, error) {
 	return fields, nil
 }
 
-func (j *joiner) read(name string) ([][]string, error) {
-	var rows [][]string
-	err := readInput(j.process, name, func(_ string, input io.Reader) error {
-		return eachLine(input, func(line string) error {
-			if j.separator == "" {
-				rows = append(rows, strings.Fields(line))
-			} else {
-				rows = append(rows, strings.Split(line, j.separator))
-			}
-			return nil
-		})
-	})
-	return rows, err
+// next takes the next row of a file.
+func (j *joiner) next(side int) {
+	input := j.inputs[side]
+	line, err := input.reader.ReadString('\n')
+	input.err = ignoreEnd(err)
+	switch line = strings.TrimSuffix(line, "\n"); {
+	case err != nil && line == "":
+		input.row = nil
+	case j.separator == "":
+		input.row = append([]string{}, strings.Fields(line)...)
+	default:
+		input.row = strings.Split(line, j.separator)
+	}
 }
 
-func (j *joiner) merge(one, other [][]string) {
-	for len(one) > 0 || len(other) > 0 {
+func (j *joiner) merge() {
+	one, other := j.inputs[0], j.inputs[1]
+	for one.row != nil || other.row != nil {
 		program.Yield(j.process.Context)
-		switch order := j.compare(one, other); {
+		switch order := j.compare(one.row, other.row); {
 		case order < 0:
-			j.single(0, one[0])
-			one = one[1:]
+			j.single(0, one.row)
+			j.next(0)
 		case order > 0:
-			j.single(1, other[0])
-			other = other[1:]
+			j.single(1, other.row)
+			j.next(1)
 		default:
-			first, second := j.alike(0, one), j.alike(1, other)
-			for _, left := range one[:first] {
-				for _, right := range other[:second] {
-					j.pair(left, right)
-				}
-			}
-			one, other = one[first:], other[second:]
+			j.pairUp(j.key(0, one.row))
 		}
 	}
 }
 
-func (j *joiner) compare(one, other [][]string) int {
-	switch {
-	case len(one) == 0:
-		return 1
-	case len(other) == 0:
-		return -1
+// pairUp pairs all rows that have a key. Those of the second file are kept.
+func (j *joiner) pairUp(key string) {
+	one, other := j.inputs[0], j.inputs[1]
+	var alike [][]string
+	for ; other.row != nil && j.key(1, other.row) == key; j.next(1) {
+		alike = append(alike, other.row)
 	}
-	return cmp.Compare(j.key(0, one[0]), j.key(1, other[0]))
+	for ; one.row != nil && j.key(0, one.row) == key; j.next(0) {
+		program.Yield(j.process.Context)
+		for _, row := range alike {
+			j.pair(one.row, row)
+		}
+	}
 }
 
-// alike is how many rows at the beginning have the same key.
-func (j *joiner) alike(side int, rows [][]string) int {
-	count := 1
-	for count < len(rows) && j.key(side, rows[count]) == j.key(side, rows[0]) {
-		count++
+func (j *joiner) compare(one, other []string) int {
+	switch {
+	case one == nil:
+		return 1
+	case other == nil:
+		return -1
 	}
-	return count
+	return cmp.Compare(j.key(0, one), j.key(1, other))
 }
 
 func (j *joiner) key(side int, row []string) string {

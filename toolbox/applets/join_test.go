@@ -23,6 +23,8 @@ func TestJoin(t *testing.T) {
 		"-j 1 -i -t : e d":             {0, "K:z:x:y\n", ""},
 		"-t : e d":                     {0, "", ""},
 		"-a 1 f a":                     {0, "\n1 one\n", ""},
+		"- -":                          {1, "", "join: both files cannot be the standard input\n"},
+		"a .":                          {1, "", "join: .: Is a directory\n"},
 		"a missing":                    {1, "", "join: missing: No such file or directory\n"},
 		"-1 0 a b":                     {1, "", "join: invalid field number '0'\nUsage: join " + lookUp("join").usage + "\n"},
 		"-o 3.1 a b":                   {1, "", "join: invalid field '3.1'\nUsage: join " + lookUp("join").usage + "\n"},
