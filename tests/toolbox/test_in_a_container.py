@@ -69,9 +69,13 @@ def output(node: RealNode, pod: str, script: str, **fields: object) -> tuple[int
         (
             """mkdir /tmp/a && cd /tmp/a && echo 'k 1' > one && echo 'k 2' | join one - &&
                 chown 0:0 one && chown 5 one 2>&1 | cut -d: -f1-3
-                echo y | awk 'BEGIN { getline n < "/dev/stdin"; print n }'; tree | tail -n 1""",
-            0,
-            ["k 1 2", "chown: one: Operation not permitted", "y", "0 directories, 1 files"],
+                echo y | awk 'BEGIN { getline n < "/dev/stdin"; print n }'; tree | tail -n 1
+                chmod 600 one && sed -i 's/1/2/' one && stat -c %a one && gzip one && stat -c %a one.gz; join . -""",
+            1,
+            [
+                *("k 1 2", "chown: one: Operation not permitted", "y", "0 directories, 1 files"),
+                *("600", "600", "join: .: Is a directory"),
+            ],
         ),
     ],
 )

@@ -145,3 +145,10 @@ func modeStep(who string, operator byte, letters string) func(uint64, bool) uint
 		return mode&^(mask&0o777) | bits
 	}
 }
+
+// keepMode gives a new file the mode of the one whose content it gets, before it has any.
+func keepMode(from, to string) {
+	if status, err := host.Stat(from, true); err == nil {
+		host.Chmod(to, uint32(status.Mode&0o777)) // where the host cannot, it has the mode of every new one
+	}
+}

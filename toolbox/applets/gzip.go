@@ -134,6 +134,7 @@ func inPlace(process *program.Process, name, target string, options program.Opti
 	if err != nil {
 		return err
 	}
+	keepMode(process.Path(name), process.Path(target))
 	err = convert(output, input)
 	if closed := output.Close(); err == nil {
 		err = closed

@@ -192,6 +192,7 @@ func (e *editor) replace(path, suffix string) error {
 	if err != nil {
 		return err
 	}
+	keepMode(path, temporary)
 	writer := bufio.NewWriter(output)
 	_, err = e.script.NewRun(input, &sed.Output{Writer: writer}, e.quiet, e).All()
 	if err == nil {
