@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import grpc
 import structlog
 
+from cri_server.rpc_error import expected_code
 from cri_server.runtime import Runtime
 
 Request = TypeVar("Request")
@@ -33,8 +35,12 @@ def run_to_the_end(handler: Handler[Request, Response]) -> Handler[Request, Resp
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
     error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.error("an operation failed after its client had gone", error=str(error))
+    if error is None:
+        return
+    if expected_code(error) in (None, grpc.StatusCode.INTERNAL):
+        log.error("an operation failed after its client had gone", error=str(error), exc_info=error)
+    else:
+        log.warning("an operation was refused after its client had gone", error=str(error))
 
 
 def all_or_nothing(

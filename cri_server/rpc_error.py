@@ -61,14 +61,18 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
 
 def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """Code and text. What nobody expected is INTERNAL, and its traceback is in the log."""
-    for kind in type(error).__mro__:
-        if kind in _CODES:
-            return _CODES[kind], _text(error)
+    if code := expected_code(error):
+        return code, _text(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return grpc.StatusCode.RESOURCE_EXHAUSTED, _fitting(_without_space(method, error))
     log.exception("an RPC failed unexpectedly", exc_info=error)
     text = f"{method} failed unexpectedly ({type(error).__name__}: {error}); the log of wasmlet has the details"
     return grpc.StatusCode.INTERNAL, _fitting(text)
+
+
+def expected_code(error: BaseException) -> grpc.StatusCode | None:
+    """The code of an error that wasmlet raises itself; None of one that nobody expected."""
+    return next((code for kind in type(error).__mro__ if (code := _CODES.get(kind))), None)
 
 
 def _without_space(method: str, error: OSError) -> str:
