@@ -123,7 +123,8 @@ async def make_plan(runtime: Runtime, sandbox: Sandbox, config: cri.ContainerCon
     policy = policy_of(plan.network, *uses)
     check_seccomp(config, serving(policy) if plan.http else policy)
     if needs_shim(program, len(plan.ports), config.linux.security_context):
-        plan.socket_shim = await socket_shim(runtime, len(plan.ports), program.asks_host)
+        version = running_process(sandbox).version
+        plan.socket_shim = await socket_shim(runtime, len(plan.ports), program.asks_host, version)
     return plan
 
 

@@ -61,9 +61,10 @@ async def execute(runtime: Runtime, container: Container, words: Sequence[str], 
     sandbox = runtime.sandbox(container.record.sandbox_id)
     command = await find_command(runtime, sandbox, container, words)
     _check_profile(container, command)
-    shim = await socket_shim(runtime, 0, command.asks_host) if command.needs_shim else []
+    process = running_process(sandbox)
+    shim = await socket_shim(runtime, 0, command.asks_host, process.version) if command.needs_shim else []
     streams = stream_ends.of_process(wanted.stdin, wanted.stdout, wanted.stderr, wanted.tty)
-    return await running_process(sandbox).streams.execute(_guest(container, command, shim, wanted.tty), streams)
+    return await process.streams.execute(_guest(container, command, shim, wanted.tty), streams)
 
 
 def _check_profile(container: Container, command: ExecCommand) -> None:

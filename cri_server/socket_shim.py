@@ -7,6 +7,7 @@ from functools import lru_cache
 from cri_server.cri_v1 import api_pb2 as cri
 from cri_server.runtime import Runtime
 from image_store.image import Program
+from sandbox import control
 from sandbox.wasm import preview1_shim
 
 _HOLDER = "socket shim"
@@ -27,12 +28,13 @@ def needs_shim(program: Program, listeners: int, context: cri.LinuxContainerSecu
     return bool(listeners) or (not program.begins_early and (program.accepts or program.asks_host or is_readonly))
 
 
-async def socket_shim(runtime: Runtime, listeners: int, asks_host: bool) -> list[str]:
-    """Paths of the front and the back for so many listening sockets. Raises what the store says."""
-    texts = _texts(listeners, asks_host)
+async def socket_shim(runtime: Runtime, listeners: int, asks_host: bool, version: int = control.VERSION) -> list[str]:
+    """Paths of the front and the back for so many listening sockets. ``version``: of the pod process. Raises what the
+    store says."""
+    texts = _texts(listeners, asks_host, asks_host and version >= control.MAKES_LINKS)
     return [str(await runtime.images.runtime_module(text, "the socket shim", _HOLDER)) for text in texts]
 
 
 @lru_cache(_DIFFERENT)
-def _texts(listeners: int, asks_host: bool) -> tuple[bytes, bytes]:
-    return preview1_shim.front().encode(), preview1_shim.back(listeners, has_streams=asks_host).encode()
+def _texts(listeners: int, asks_host: bool, makes_links: bool) -> tuple[bytes, bytes]:
+    return preview1_shim.front().encode(), preview1_shim.back(listeners, asks_host, makes_links).encode()

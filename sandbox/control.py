@@ -1,6 +1,6 @@
 """The messages between the server and the processes below it: one JSON object a packet, descriptors travel with it.
 
-A request is ``{"version": 4, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
+A request is ``{"version": 5, "id": N, "op": "…", …}``. Its answer is ``{"id": N, …}``, or ``{"id": N, "error": KIND,
 "message": TEXT}`` where KIND names a class of ``sandbox.errors``. What happened unasked is ``{"event": "…", …}``.
 Packets stay far below the size that a kernel lets through (some 200 KiB): anything large is a file and the message
 names its path.
@@ -13,15 +13,18 @@ from typing import Any
 
 from sandbox import lean_json
 
-VERSION = 4
+VERSION = 5
 """1: a pod process opened what it needed by the paths that it was told, and took no descriptors. 2: it executed no
-other guests beside those of its containers, and let nobody attach to these. 3: it read its guests' environment."""
+other guests beside those of its containers, and let nobody attach to these. 3: it read its guests' environment.
+4: its guests made no symbolic links to absolute paths."""
 HANDED_FILES = 2
 """The version from which on a pod process has no files of its own,"""
 EXECUTES = 3
 """executes guests beside those of its containers,"""
 TAKES_ENVIRONMENT_APART = 4
-"""and reads no guest's environment."""
+"""reads no guest's environment,"""
+MAKES_LINKS = 5
+"""and makes the symbolic links that wasmtime refuses, for guests that ask the host."""
 PACKET_BYTES = 65536
 _DESCRIPTOR_BYTES = 4
 _ROOM = socket.CMSG_SPACE(48 * _DESCRIPTOR_BYTES)

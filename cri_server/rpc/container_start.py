@@ -14,7 +14,7 @@ from cri_server.errors import WrongState
 from cri_server.http_components import http_components
 from cri_server.rpc.container_create import check_ready
 from cri_server.runtime import Runtime
-from cri_server.sandbox_store import Sandbox
+from cri_server.sandbox_store import Sandbox, running_process
 from cri_server.socket_shim import socket_shim
 from image_store.errors import ImageStoreError
 from sandbox.errors import PodProcessGone, SandboxError, StartFailure
@@ -32,7 +32,7 @@ async def start_container(runtime: Runtime, request: cri.StartContainerRequest) 
     sandbox = runtime.sandbox(container.record.sandbox_id)
     async with container.lock:
         _check(runtime, container, sandbox)
-        await _prepare(runtime, container)
+        await _prepare(runtime, container, sandbox)
         check_ready(sandbox)
         await _start(runtime, container, sandbox)
     log.info("container is started", container=container.id, pid=container.run.pid)
@@ -48,10 +48,10 @@ def _check(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
     check_ready(sandbox)
 
 
-async def _prepare(runtime: Runtime, container: Container) -> None:
+async def _prepare(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
     """Compiled code of the engine in use. Raises StartFailure, with the failure recorded."""
     try:
-        await _refresh_program(runtime, container)
+        await _refresh_program(runtime, container, sandbox)
     except (SandboxError, ImageStoreError) as error:
         now = runtime.clock.now()
         failed = Run(0, now, now, START_EXIT_CODE, START_ERROR, str(error))
@@ -59,7 +59,7 @@ async def _prepare(runtime: Runtime, container: Container) -> None:
         raise
 
 
-async def _refresh_program(runtime: Runtime, container: Container) -> None:
+async def _refresh_program(runtime: Runtime, container: Container, sandbox: Sandbox) -> None:
     """An upgrade of wasmtime between create and start leaves the code that create had found behind."""
     program = container.guest.program
     compiled = await runtime.images.compiled(container.record.program["digest"])
@@ -69,7 +69,8 @@ async def _refresh_program(runtime: Runtime, container: Container) -> None:
         )
     fresh = container.guest._replace(program=program._replace(compiled=str(compiled)))
     if fresh.socket_shim:
-        shim = await socket_shim(runtime, len(fresh.listen), fresh.asks_host)
+        version = running_process(sandbox).version
+        shim = await socket_shim(runtime, len(fresh.listen), fresh.asks_host, version)
         fresh = fresh._replace(socket_shim=shim)
     if fresh.http:
         fresh = fresh._replace(http_components=await http_components(runtime))

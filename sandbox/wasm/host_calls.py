@@ -135,6 +135,33 @@ class HostCalls:
             os.close(descriptor)
         return SUCCESS
 
+    def make_link(self, target: int, target_length: int, path: int, length: int) -> int:
+        """A symbolic link that wasmtime refuses to make."""
+        leads_to = self._path(target, target_length)
+        folder, name = self._folder_and_name(path, length)
+        try:
+            os.symlink(leads_to, name, dir_fd=folder)
+        finally:
+            os.close(folder)
+        return SUCCESS
+
+    def read_link(self, path: int, length: int, buffer: int, capacity: int, result: int) -> int:
+        """As much as has room."""
+        folder, name = self._folder_and_name(path, length)
+        try:
+            leads_to = os.readlink(name, dir_fd=folder)[:capacity]
+        finally:
+            os.close(folder)
+        self._write(buffer, leads_to)
+        self._write(result, _WORD.pack(len(leads_to)))
+        return SUCCESS
+
+    def _folder_and_name(self, path: int, length: int) -> tuple[int, bytes]:
+        """What holds a link, as a descriptor, and the link's name there."""
+        folder, name = os.path.split(self._path(path, length))
+        flags = os.O_PATH | os.O_DIRECTORY
+        return syscalls.open_in_root(_WORKING_DIRECTORY, os.fsdecode(folder) or ".", flags), name
+
     def _open_to_change(self, path: int, length: int) -> int:
         """A mode is changed by descriptor, or what the path names could become another file meanwhile. So a file that
         can be neither read nor written keeps its mode."""

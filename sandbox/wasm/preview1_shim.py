@@ -17,6 +17,9 @@ short command does: what a guest that asks the host writes to its outputs goes t
 
 The native WASI also answers what a read-only file system refuses as an error of the device. Of those the host finds out
 which they are.
+
+It neither makes nor reads symbolic links to absolute paths, for a directory that it passes on need not be the whole of
+a guest's files. In a container the one that it passes on is. For a guest that asks the host, the host does it there.
 """
 
 from sandbox.wasm.preview1_functions import DESCRIPTORS, I32, I64, NO_RESULT, PARAMETERS
@@ -25,7 +28,7 @@ FIRST_LISTENER = 3
 FIRST_SOCKET = 1 << 20
 """Above what the limit of descriptors lets a native one become."""
 
-_BADF, _INVAL, _IO, _NOTDIR, _NOTSUP, _SPIPE = 8, 28, 29, 54, 58, 70
+_BADF, _INVAL, _IO, _NOTDIR, _NOTSUP, _PERM, _SPIPE = 8, 28, 29, 54, 58, 63, 70
 
 SPARE_MEMORY = "spare"
 HOST_MODULE = "wasmlet"
@@ -41,8 +44,13 @@ HOST_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "poll_oneoff": (*PARAMETERS["poll_oneoff"], I64),
     # Path and its length; of the directory that it begins in the links, the size and when it was modified.
     "io_error": (I32, I32, I64, I64, I64),
+    # As the functions of WASI that they stand for, less the directory: it is the container's root.
+    "root_symlink": (I32, I32, I32, I32),
+    "root_readlink": (I32, I32, I32, I32, I32),
 }
 """What the host provides to the back, with the types of the parameters; each gives back an errno."""
+_OF_LINKS = {"path_symlink": "root_symlink", "path_readlink": "root_readlink"}
+"""Which the host has for what the native WASI refuses, from ``control.MAKES_LINKS`` on."""
 
 _OF_SOCKETS = {
     "fd_pread": _SPIPE,
@@ -88,13 +96,15 @@ def _trampoline(place: int, name: str) -> str:
     )
 
 
-def back(listeners: int, has_streams: bool = False) -> str:
-    """``listeners``: how many listening sockets the guest has; ``has_streams``: the host is its standard streams."""
+def back(listeners: int, has_streams: bool = False, makes_links: bool = False) -> str:
+    """``listeners``: how many listening sockets the guest has; ``has_streams``: the host is its standard streams;
+    ``makes_links``: and makes the symbolic links that the native WASI refuses."""
     names = list(PARAMETERS)
     native = [f'(import "wasi_snapshot_preview1" "{name}" (func $native_{name}{_signature(name)}))' for name in names]
     host = [
         f'(import "{HOST_MODULE}" "{name}" (func $host_{name}{_parameters(types)} (result i32)))'
         for name, types in HOST_FUNCTIONS.items()
+        if makes_links or name not in _OF_LINKS.values()
     ]
     return "\n".join(
         [
@@ -105,6 +115,7 @@ def back(listeners: int, has_streams: bool = False) -> str:
             '(export "memory" (memory 0))',
             _numbering(listeners, has_streams),
             _explanation(),
+            _linking(makes_links),
             *(_function(name, bool(listeners) or has_streams) for name in names),
             "(elem (i32.const 0) func " + " ".join(f"${name}" for name in names) + ")",
             ")\n",
@@ -166,6 +177,34 @@ def _explanation() -> str:
     (local.get $links) (local.get $size) (local.get $modified)))"""
 
 
+def _linking(makes_links: bool) -> str:
+    """``is_root``: of the container, the one directory that was passed on, by whatever number. The others let the host
+    do there what the native WASI refuses."""
+    return f"""\
+(func $is_root (param $fd i32) (result i32)
+  (local $word i64) (local $errno i32)
+  (if (i32.eqz (memory.size)) (then (return (i32.const 0))))
+  (local.set $word (i64.load (i32.const 0)))
+  (local.set $errno (call $native_fd_prestat_get (local.get $fd) (i32.const 0)))
+  (i64.store (i32.const 0) (local.get $word))
+  (i32.eqz (local.get $errno)))
+{" ".join(_granted(name, makes_links) for name in _OF_LINKS)}"""
+
+
+def _granted(name: str, makes_links: bool) -> str:
+    """Its parameters are what the native one has answered, and those of that."""
+    (directory,) = DESCRIPTORS[name]
+    words = [f"(local.get {place + 1})" for place in range(len(PARAMETERS[name]))]
+    host = f"(call $host_{_OF_LINKS[name]} {' '.join(words[:directory] + words[directory + 1 :])})"
+    asked = f"""
+  (if (i32.eq (local.get 0) (i32.const {_PERM})) (then
+    (if (call $is_root {words[directory]}) (then (return {host})))))"""
+    return f"""\
+(func $granted_{name} (param i32) {_signature(name)}{asked if makes_links else ""}
+  (local.get 0))
+"""
+
+
 def _function(name: str, waits_by_host: bool) -> str:
     return f"(func ${name}{_signature(name)}{_body(name, waits_by_host)})"
 
@@ -210,10 +249,10 @@ def _native_call(name: str) -> str:
         for place in range(len(PARAMETERS[name]))
     ]
     call = f"(call $native_{name} {' '.join(words)})"
-    if name not in _CHANGING:
-        return call
-    where = [words[place] for place in _CHANGING[name]]
-    return f"(call $explained {call} {' '.join(where)}{' (i32.const 0)' * (3 - len(where))})"
+    if name in _CHANGING:
+        where = [words[place] for place in _CHANGING[name]]
+        call = f"(call $explained {call} {' '.join(where)}{' (i32.const 0)' * (3 - len(where))})"
+    return f"(call $granted_{name} {call} {' '.join(words)})" if name in _OF_LINKS else call
 
 
 def _with_number_of_guest(call: str, place: int) -> str:

@@ -33,6 +33,8 @@ _ERRNOS = {
     errno.ECONNABORTED: 13,
     errno.ECONNREFUSED: 14,
     errno.ECONNRESET: 15,
+    errno.EDQUOT: 19,
+    errno.EEXIST: 20,
     errno.EFAULT: _FAULT,
     errno.EHOSTUNREACH: 23,
     errno.EINTR: 27,
@@ -44,6 +46,7 @@ _ERRNOS = {
     errno.ENFILE: 41,
     errno.ENOBUFS: 42,
     errno.ENOMEM: 48,
+    errno.ENOSPC: 51,
     errno.ENOTCONN: 53,
     errno.ENOTSUP: _NOTSUP,
     errno.EPERM: 63,
@@ -309,6 +312,12 @@ class Sockets:
         """wasmtime's word for what a read-only file system refuses, too, which has one of its own."""
         place = os.fsdecode(self._read(path, length))
         return _ROFS if "\0" not in place and read_only.is_read_only(place, links, size, modified) else _IO
+
+    def _root_symlink(self, target: int, target_length: int, path: int, length: int) -> int:
+        return self._host_calls.make_link(target, target_length, path, length)
+
+    def _root_readlink(self, path: int, length: int, buffer: int, capacity: int, result: int) -> int:
+        return self._host_calls.read_link(path, length, buffer, capacity, result)
 
     def _poll_oneoff(self, subscriptions: int, events: int, count: int, result: int, now: int) -> int:
         if count > _MOST_SUBSCRIPTIONS:

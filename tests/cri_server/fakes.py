@@ -17,7 +17,7 @@ from image_store.image import Image, ImageConfig, Program
 from image_store.image_files import ImageFiles
 from image_store.resources import Resource
 from image_store.store import Usage
-from sandbox import run_record
+from sandbox import control, run_record
 from sandbox.errors import PodProcessGone, StartFailure
 from sandbox.network.provider import NO_REQUEST, Attachment, PodRequest
 from sandbox.pod_processes import Attach
@@ -85,6 +85,7 @@ class FakePodProcess:
 
     number = 4343
     """Of each guest; 0 as of one that is gone when it is looked for."""
+    version = control.VERSION
 
     def __init__(self, sandbox_id: str, gate: Gate, group: Path) -> None:
         self.sandbox_id = sandbox_id

@@ -147,6 +147,17 @@ def test_archives_are_packed_and_unpacked(pod: Pod, tmp_path: Path) -> None:
     assert hashlib.sha256((tmp_path / "tmp" / "in" / "folder" / "file").read_bytes()).hexdigest() == digest
 
 
+def test_links_may_lead_to_absolute_paths(pod: Pod) -> None:
+    """As those of an archive that comes by kubectl cp. WASI itself makes none."""
+    script = """mkdir -p /tmp/links/kept && cd /tmp/links && ln -s /etc/hosts new && ln -sf /nowhere new && readlink new
+        tar cf - new | tar xf - -C kept && ls -l kept | tail -n 1 | sed 's/.* new/new/'
+        ln -s /etc/hosts new; stat -c %F new; cat new"""
+    done = pod.run(script)
+    assert done.stdout.decode().splitlines() == ["/nowhere", "new -> /nowhere", "symbolic link"]
+    complaints = ["ln: /tmp/links/new: File exists", "cat: new: Operation not permitted"]
+    assert done.stderr.decode().splitlines()[:2] == complaints
+
+
 def test_a_line_is_edited(screen: Screen) -> None:
     screen.type("echo helo", LEFT, "l", ENTER)
     screen.shows("/ # echo hello", "hello", "/ #")

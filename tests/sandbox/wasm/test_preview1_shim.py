@@ -42,15 +42,16 @@ def test_the_front_has_all_that_a_guest_may_import(engine: wasmtime.Engine) -> N
     assert module.imports == []
 
 
-@pytest.mark.parametrize("listeners", [1, 2, 128])
-def test_the_back_imports_what_there_is(engine: wasmtime.Engine, listeners: int) -> None:
-    module = wasmtime.Module(engine, preview1_shim.back(listeners))
+@pytest.mark.parametrize(("listeners", "makes_links"), [(1, False), (2, True), (128, False)])
+def test_the_back_imports_what_there_is(engine: wasmtime.Engine, listeners: int, makes_links: bool) -> None:
+    """Pod processes of earlier versions make no links."""
+    module = wasmtime.Module(engine, preview1_shim.back(listeners, makes_links=makes_links))
     by_module: dict[str, set[str]] = {}
     for item in module.imports:
         by_module.setdefault(item.module, set()).add(item.name or "")
     assert by_module == {
         _WASI: set(PARAMETERS),
-        HOST_MODULE: set(HOST_FUNCTIONS),
+        HOST_MODULE: {name for name in HOST_FUNCTIONS if makes_links or not name.startswith("root_")},
         "guest": {"memory"},
         "front": {"table"},
     }
@@ -60,7 +61,9 @@ def test_the_back_imports_what_there_is(engine: wasmtime.Engine, listeners: int)
 class Linked:
     """The shim with a native WASI and a host that tell what they were called with."""
 
-    def __init__(self, engine: wasmtime.Engine, listeners: int, has_streams: bool = False) -> None:
+    def __init__(
+        self, engine: wasmtime.Engine, listeners: int, has_streams: bool = False, makes_links: bool = False
+    ) -> None:
         self.store = wasmtime.Store(engine)
         self.calls: list[tuple[str, ...]] = []
         self.answers: dict[str, int] = {}
@@ -71,7 +74,7 @@ class Linked:
         linker = wasmtime.Linker(engine)
         linker.define(self.store, "guest", "memory", self.memory)
         linker.define(self.store, "front", "table", self.exports["table"])
-        module = wasmtime.Module(engine, preview1_shim.back(listeners, has_streams))
+        module = wasmtime.Module(engine, preview1_shim.back(listeners, has_streams, makes_links))
         for item in module.imports:
             if isinstance(item.type, wasmtime.FuncType):
                 linker.define_func(item.module, item.name or "", item.type, self._noting(item))
@@ -245,3 +248,40 @@ def test_it_is_not_asked_of_other_errors_nor_of_what_changes_nothing(failing: Li
     assert result == ERROR_OF_DEVICE
     assert calls[-1] == ("native", "fd_filestat_get", "3", "0")
     assert failing.memory.read(failing.store, 0, 128) == bytes(range(128))
+
+
+REFUSED, NO_DIRECTORY_PASSED_ON = 63, 8
+
+
+@pytest.fixture(scope="module")
+def linking(engine: wasmtime.Engine) -> Linked:
+    return Linked(engine, 2, makes_links=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "directory"),
+    [("path_symlink", (64, 5, 9, 80, 7), 2), ("path_readlink", (9, 64, 5, 80, 7, 96), 0)],
+)
+def test_the_host_is_asked_for_links_of_the_root_that_are_refused(
+    linking: Linked, name: str, arguments: tuple[int, ...], directory: int
+) -> None:
+    of_host = name.replace("path", "root")
+    others = [str(word) for place, word in enumerate(arguments) if place != directory]
+    linking.memory.write(linking.store, bytes(range(128)), 0)
+    linking.answers = {name: REFUSED, of_host: 20}
+    result, calls = linking.call(name, *arguments)
+    assert (result, calls[1:]) == (20, [("native", "fd_prestat_get", "7", "0"), ("host", of_host, *others)])
+    linking.answers = {name: REFUSED, "fd_prestat_get": NO_DIRECTORY_PASSED_ON}
+    assert linking.call(name, *arguments)[0] == REFUSED
+    assert linking.memory.read(linking.store, 0, 128) == bytes(range(128))
+    for errno in (0, 20):
+        linking.answers = {name: errno}
+        result, calls = linking.call(name, *arguments)
+        assert (result, len(calls)) == (errno, 1)
+
+
+def test_earlier_pod_processes_are_not_asked(linked: Linked) -> None:
+    linked.answers = {"path_symlink": REFUSED}
+    result, calls = linked.call("path_symlink", 64, 5, 9, 80, 7)
+    linked.answers = {}
+    assert (result, len(calls)) == (REFUSED, 1)
