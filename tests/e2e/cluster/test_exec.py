@@ -173,7 +173,9 @@ def test_cp_of_a_folder_both_ways(case: Case) -> None:
     (sent / "sub" / "program").write_text("b")
     (sent / "sub" / "program").chmod(0o751)
     (sent / "link").symlink_to("sub/program")
+    (sent / "absolute").symlink_to("/etc/hosts")
     case.kubectl("cp", str(sent), "open:/tmp/kept")
+    assert case.kubectl("exec", "open", "--", "readlink", "/tmp/kept/absolute") == "/etc/hosts\n"
     assert case.kubectl("exec", "open", "--", "cat", "/tmp/kept/a file", "/tmp/kept/link") == "ab"
     assert case.kubectl("exec", "open", "--", "stat", "-c", "%a", "/tmp/kept/sub/program") == "751\n"
     case.kubectl("cp", "open:/tmp/kept", str(back))
