@@ -18,6 +18,7 @@ _DROPS = ["-P", "FORWARD", "DROP"]
 _PROGRAMS = {4: "iptables", 6: "ip6tables"}
 _NFT_FAMILIES = {4: 2, 6: 10}
 _LEGACY_TABLES = {4: Path("/proc/thread-self/net/ip_tables_names"), 6: Path("/proc/thread-self/net/ip6_tables_names")}
+_UNREADABLE = "is incompatible"
 _WAIT_SECONDS = 5
 """For other programs that hold the lock of the tables."""
 
@@ -76,7 +77,14 @@ def _is_in_ip_tables(version: int) -> bool:
 
 
 def _listed(program: str) -> list[list[str]]:
-    return [shlex.split(line) for line in _run(program, "-S").splitlines()]
+    """Of a table that somebody filled by nft with what iptables cannot read, nothing: it is for nft alone to change."""
+    try:
+        lines = _run(program, "-S").splitlines()
+    except OSError as error:
+        if _UNREADABLE in str(error):
+            return []
+        raise
+    return [shlex.split(line) for line in lines if line.startswith("-")]  # the others are remarks
 
 
 def _run(program: str, *arguments: str) -> str:

@@ -64,3 +64,27 @@ def test_a_machine_that_lets_pass_what_passes_through_is_left_alone(host: Host) 
         await network.close()
 
     host.run_test(test)
+
+
+@pytest.mark.parametrize("priority", [5, 0], ids=["beside its own chains", "in their place"])
+def test_chains_that_iptables_cannot_read_are_left_alone(host: Host, priority: int) -> None:
+    """As somebody makes them by nft in the table that is called as that of iptables."""
+    require_tool("iptables-nft")
+
+    async def test() -> None:
+        host.world()
+        for name in ("FORWARD", "mine"):
+            hook = f"{{ type filter hook forward priority {priority}; policy accept; }}"
+            run("nft", f"add table ip filter; add chain ip filter {name} {hook}")
+        run("nft", "add rule ip filter FORWARD meta mark set ct mark map { 1 : 2 }")
+        before = run("nft", "list", "table", "ip", "filter")
+        network = host.network(subnet=SUBNET)
+        await network.open()
+        pod = host.pod()
+        await attach(network, pod)
+        assert reaches(pod, WORLD)
+        await network.close()
+        await network.teardown()
+        assert run("nft", "list", "table", "ip", "filter") == before
+
+    host.run_test(test)
