@@ -45,8 +45,9 @@ def _line(form: str, entry: Entry) -> bytes:
 
 
 def _shortened(entry: Entry) -> Entry:
-    target, referer, agent = (text[:_MOST_CHARACTERS] for text in (entry.target, entry.referer, entry.user_agent))
-    return entry._replace(target=target, referer=referer, user_agent=agent)
+    written = (entry.method, entry.target, entry.referer, entry.user_agent)
+    method, target, referer, agent = (text[:_MOST_CHARACTERS] for text in written)
+    return entry._replace(method=method, target=target, referer=referer, user_agent=agent)
 
 
 def _text(entry: Entry, is_combined: bool) -> str:

@@ -50,7 +50,8 @@ def test_no_client_ends_a_line_or_a_field(target: str, agent: str) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_line_is_so_long_that_another_workers_comes_between_its_parts(form: str) -> None:
     long = "\xff" * 65_000
-    text = line(form, ENTRY._replace(target=f"/{long}", referer=long, user_agent=long))
+    client, method = f"{'ffff:' * 7}ffff%eth0", "A" * 65_000
+    text = line(form, ENTRY._replace(client=client, method=method, target=f"/{long}", referer=long, user_agent=long))
     assert b"/" + 100 * (rb"\u00ff" if form == "json" else rb"\xff") in text
     assert text.endswith(b"\n")
     assert len(text) <= select.PIPE_BUF
