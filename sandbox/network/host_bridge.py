@@ -90,9 +90,9 @@ class HostBridge:
             translation.remove()
             translation.close()
         self._translation = None
-        forward_chain.forget(self.name)
         bridge_device.delete_ports(self.name, set())
         bridge_device.delete_interfaces([self.name])
+        forward_chain.forget(self.name)
 
     def remove_if_unused(self, former: set[str]) -> None:
         """``former``: interfaces of pods that are gone, which the kernel may not have removed yet. Raises OSError."""
