@@ -18,7 +18,8 @@ from sandbox.network.translation_gone import TranslationGone
 
 _PROGRAMS = ("iptables-legacy", "iptables")
 """The second is a front end of nf_tables as a rule, which is of no use, or little, to a kernel that comes here."""
-_FAMILIES = {4: "iptables", 6: "ip6tables"}
+FAMILIES = {4: "iptables", 6: "ip6tables"}
+"""Names of the programs, less that of a variant."""
 _MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 _LOOPBACK, _LOOPBACK_IPV6 = "127.0.0.0/8", "::1/128"
 _TABLES = ("nat", "raw")
@@ -37,10 +38,10 @@ class Iptables:
         """``program``: path of iptables, or of one of its variants; the others are beside it."""
         self._bridge = bridge
         self._folder, _, name = program.rpartition("/")
-        self._variant = name.removeprefix(_FAMILIES[4])
-        self._comment = ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
+        self._variant = name.removeprefix(FAMILIES[4])
+        self._comment = marked(bridge)
         self._ports_chain, self._masquerade_chain = f"WL-PORTS-{bridge}", f"WL-MASQ-{bridge}"
-        self._kept = {version: KeptRestore(self._restore(version), _WAIT_SECONDS) for version in _FAMILIES}
+        self._kept = {version: KeptRestore(self._restore(version), _WAIT_SECONDS) for version in FAMILIES}
         self._ranges: dict[int, list[Network]] = {}
         self._published: frozenset[PublishedPort] | None = None
         """None: not known."""
@@ -108,7 +109,7 @@ class Iptables:
 
     def _versions(self) -> list[int]:
         """Families that this machine has a program for."""
-        return [version for version in _FAMILIES if shutil.which(self._program(version))]
+        return [version for version in FAMILIES if shutil.which(self._program(version))]
 
     def _apply(self, version: int, ranges: Sequence[Network]) -> None:
         self._fill(version, self._masquerade_chain, self._masquerade_rules(version, ranges))
@@ -163,19 +164,19 @@ class Iptables:
         return {tuple(words[1:]) for words in listed if words[0] == "-A" and self._comment[-1] in words}
 
     def _listed(self, version: int, table: str) -> list[list[str]]:
-        return [shlex.split(line) for line in self._run(version, table, "-S").splitlines()]
+        return listed(self._program(version), table)
 
     def _fill(self, version: int, chain: str, rules: Iterable[Rule], presupposed: Iterable[Rule] = ()) -> None:
         """The chain has these rules afterwards and no others; if one ``presupposed`` is missing, all is as it was."""
         change = _change([*_checks(presupposed), f":{chain} - [0:0]", *(" ".join(["-A", *rule]) for rule in rules)])
         if not self._kept[version].has_done(change):
-            execute([self._restore(version), "-w", str(_WAIT_SECONDS), "--noflush"], change)
+            _execute([self._restore(version), "-w", str(_WAIT_SECONDS), "--noflush"], change)
 
     def _run(self, version: int, table: str, *arguments: str) -> str:
-        return execute([self._program(version), "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
+        return run(self._program(version), table, *arguments)
 
     def _program(self, version: int) -> str:
-        return f"{self._folder}/{_FAMILIES[version]}{self._variant}"
+        return f"{self._folder}/{FAMILIES[version]}{self._variant}"
 
     def _restore(self, version: int) -> str:
         return f"{self._program(version)}-restore"
@@ -199,8 +200,23 @@ def _change(lines: Iterable[str]) -> str:
     return "\n".join(["*nat", *lines, "COMMIT", ""])
 
 
-def execute(command: Sequence[str], text: str = "") -> str:
-    """The output; ``text``: the input. Blocks. Raises OSError."""
+def marked(bridge: str) -> list[str]:
+    """What is in each rule of a bridge, and finds it again."""
+    return ["-m", "comment", "--comment", f"wasmlet-{bridge}"]
+
+
+def listed(program: str, table: str) -> list[list[str]]:
+    """The policies, chains and rules of a table, each as its words. Blocks. Raises OSError."""
+    lines = run(program, table, "-S").splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("-")]  # the others are remarks
+
+
+def run(program: str, table: str, *arguments: str) -> str:
+    """The output. Blocks. Raises OSError."""
+    return _execute([program, "-w", str(_WAIT_SECONDS), "-t", table, *arguments])
+
+
+def _execute(command: Sequence[str], text: str = "") -> str:
     finished = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise OSError(f"{shlex.join(command)}: {finished.stderr.strip()}")

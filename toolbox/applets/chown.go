@@ -1,6 +1,7 @@
 package applets
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -22,44 +23,38 @@ type owners struct{ user, group int }
 // chown gives files to others, which no container has the right to: it succeeds where they are theirs already. So does
 // chgrp. With -R below directories too, with -h links themselves, with -f without complaints.
 func chown(process *program.Process) int {
-	return giveAway(process, func(text string) (owners, string) {
-		user, group, hasGroup := strings.Cut(text, ":")
+	return giveAway(process, func(text string) (owners, error) {
+		user, group, _ := strings.Cut(text, ":")
 		wanted := owners{unchanged, unchanged}
+		var err error
 		if user != "" {
-			if wanted.user = numberOf("/etc/passwd", user); wanted.user == unchanged {
-				return wanted, "unknown user " + user
-			}
+			wanted.user, err = numberOf("user", "/etc/passwd", user)
 		}
-		if hasGroup && group != "" {
-			if wanted.group = numberOf("/etc/group", group); wanted.group == unchanged {
-				return wanted, "unknown group " + group
-			}
+		if group != "" && err == nil {
+			wanted.group, err = numberOf("group", "/etc/group", group)
 		}
-		return wanted, ""
+		return wanted, err
 	})
 }
 
 func chgrp(process *program.Process) int {
-	return giveAway(process, func(text string) (owners, string) {
-		wanted := owners{unchanged, numberOf("/etc/group", text)}
-		if wanted.group == unchanged {
-			return wanted, "unknown group " + text
-		}
-		return wanted, ""
+	return giveAway(process, func(text string) (owners, error) {
+		group, err := numberOf("group", "/etc/group", text)
+		return owners{unchanged, group}, err
 	})
 }
 
 // numberOf is a number itself, or that of a name in a file like /etc/passwd.
-func numberOf(file, name string) int {
+func numberOf(kind, file, name string) (int, error) {
 	if number, err := strconv.ParseUint(name, 10, 31); err == nil {
-		return int(number)
+		return int(number), nil
 	}
 	for number, each := range namesOf(file) {
 		if id, err := strconv.ParseUint(number, 10, 31); each == name && err == nil {
-			return int(id)
+			return int(id), nil
 		}
 	}
-	return unchanged
+	return unchanged, errors.New("unknown " + kind + " " + name)
 }
 
 type giver struct {
@@ -69,7 +64,7 @@ type giver struct {
 	status  int
 }
 
-func giveAway(process *program.Process, read func(text string) (wanted owners, unknown string)) int {
+func giveAway(process *program.Process, read func(text string) (owners, error)) int {
 	options, names, err := process.Parse("cfhHLPRv", "recursive=R", "no-dereference=h", "silent=f", "quiet=f", "verbose=v")
 	if err != nil {
 		return badUsage(process, err)
@@ -77,9 +72,9 @@ func giveAway(process *program.Process, read func(text string) (wanted owners, u
 	if len(names) < 2 {
 		return usageOf(process)
 	}
-	wanted, unknown := read(names[0])
-	if unknown != "" {
-		return process.Fail("%s", unknown)
+	wanted, err := read(names[0])
+	if err != nil {
+		return process.Fail("%s", err)
 	}
 	work := &giver{process: process, options: options, wanted: wanted}
 	for _, name := range names[1:] {

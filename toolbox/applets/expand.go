@@ -3,7 +3,6 @@ package applets
 import (
 	"bufio"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -68,23 +67,6 @@ func unexpand(process *program.Process) int {
 			output.WriteString(word)
 			column += len([]rune(word))
 			line = rest[len(word):]
-		}
-	})
-}
-
-// eachWholeLine hands over lines with their ends: the last one may have none.
-func eachWholeLine(process *program.Process, names []string, print func(output *bufio.Writer, line string)) int {
-	output := buffered(process)
-	defer output.Flush()
-	return eachInput(process, names, func(_ string, input io.Reader) error {
-		reader := bufio.NewReaderSize(input, 64<<10)
-		for {
-			line, err := reader.ReadString('\n')
-			print(output, line)
-			if err != nil {
-				return ignoreEnd(err)
-			}
-			program.Yield(process.Context)
 		}
 	})
 }

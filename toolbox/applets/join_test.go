@@ -71,7 +71,7 @@ func TestNamesOfOwners(t *testing.T) {
 	passwd := filepath.Join(t.TempDir(), "passwd")
 	os.WriteFile(passwd, []byte("broken:x:broken\nuser:x:33:33\n"), 0o644)
 	for name, expected := range map[string]int{"user": 33, "44": 44, "broken": unchanged, "other": unchanged} {
-		if number := numberOf(passwd, name); number != expected {
+		if number, err := numberOf("user", passwd, name); number != expected || (err != nil) != (number == unchanged) {
 			t.Errorf("%s: %d", name, number)
 		}
 	}
